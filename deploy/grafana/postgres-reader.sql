@@ -1,4 +1,4 @@
--- Makes the user under which Grafana reads the database of SQAL: it reads four tables and views, and
+-- Makes the user under which Grafana reads the database of SQAL: it reads six tables and views, and
 -- can change nothing. Run it once, and again after a restore:
 --
 --   psql "$DATABASE_URL" -v password_file=/etc/grafana/sqal-password -f postgres-reader.sql
@@ -23,4 +23,4 @@ ALTER ROLE sqal_grafana SET search_path = :"schema";
 
 GRANT USAGE ON SCHEMA :"schema" TO sqal_grafana;
 SET search_path = :"schema";
-GRANT SELECT ON sample_hour, sensor_samples, graded_samples, "TaskFailure" TO sqal_grafana;
+GRANT SELECT ON sample_hour, sensor_samples, graded_samples, "TaskFailure", bug_metrics, bug_reports TO sqal_grafana;

@@ -26,6 +26,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<(), Failed> {
     tests.env("SQAL_TEST_MOTO", tools::moto(root, interrupts, &programs.python)?);
     tests.env("SQAL_TEST_SCHEMATHESIS", tools::schemathesis(root, interrupts, &programs.python)?);
     tests.env("SQAL_TEST_OTLP_PYTHON", tools::otlp_receiver(root, interrupts, &programs.python)?);
+    tests.env("SQAL_TEST_SENTRY_PYTHON", tools::sentry_client(root, interrupts, &programs.python)?);
     interrupts.run(&mut tests)?;
     say("== every interleaving of a few threads");
     let mut interleavings = Command::new("cargo");

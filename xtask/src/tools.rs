@@ -97,6 +97,16 @@ pub fn otlp_receiver(root: &Path, interrupts: &Interrupts, python: &Path) -> Res
     Ok(folder.join("bin/python"))
 }
 
+/// The path of a Python that has the client of Sentry; installs it if it is not there.
+///
+/// # Errors
+///
+/// [`Failed`] if it cannot be installed.
+pub fn sentry_client(root: &Path, interrupts: &Interrupts, python: &Path) -> Result<PathBuf, Failed> {
+    let folder = environment(root, interrupts, python, "sentry-client-1", &["sentry-sdk==2.75.0"])?;
+    Ok(folder.join("bin/python"))
+}
+
 /// The folder of an environment of Python with these packages in it; makes it if it is not there as
 /// a whole.
 ///

@@ -68,7 +68,8 @@ SELECT id, CASE status WHEN 'open' THEN 1 WHEN 'in_progress' THEN 2 ELSE 3 END, 
     CASE WHEN is_grouped THEN digits || digits || digits || digits END, CASE WHEN is_grouped THEN 1 + n % 100 END,
     CASE WHEN is_grouped THEN @epoch created @micros END, CASE WHEN is_grouped THEN @epoch created @micros END,
     CASE WHEN is_grouped THEN 1 END,
-    CASE WHEN rare_tag IS NULL THEN '["' || tag || '"]' ELSE '["' || rare_tag || '","' || tag || '"]' END, '[]', '[]', '[]',
+    CASE WHEN rare_tag IS NULL THEN '["' || tag || '"]' ELSE '["' || rare_tag || '","' || tag || '"]' END,
+    '[]', '[]', '[]',
     sentence || '. ' || sentence || '. ' || sentence || '. ' || sentence || '. ' || sentence || '. ' || sentence,
     ''
 FROM drawn ORDER BY n;

@@ -93,6 +93,15 @@ pub(crate) enum CommandError {
     /// Mistakes in files of objectives, or in plans of who is told, each with its file.
     #[error("these files about alerts have mistakes:\n  {}", .0.join("\n  "))]
     AlertFiles(Vec<String>),
+    #[error("{} cannot be read: {source}", .file.display())]
+    Unread { file: PathBuf, source: std::io::Error },
+    #[error("{} is not a mapping of people to accounts: {why}", .file.display())]
+    InvalidPeople { file: PathBuf, why: String },
+    /// Some bugs of a file were not imported.
+    #[error("{said}:\n  {}", .lines.join("\n  "))]
+    RefusedBugs { said: String, lines: Vec<String> },
+    #[error("more than 10000 bugs have one time of their report: export them by status")]
+    BugsOfOneTime,
     /// An objective that no reader of files has refused has a burn rate that it cannot reach.
     #[error("{0}")]
     UnreachableBurn(#[from] UnreachableBurnError),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqal_storage::{
-    Custody, PostgresStore, SealedFields, SqliteStore,
+    Bugs, Custody, PostgresStore, SealedFields, SqliteStore,
     evidence::{Contents, Evidence, Expected, Finding, Snapshot},
     postgres::PostgresConfig,
     register::Entry,
@@ -46,6 +46,14 @@ impl Database {
 
     /// The operations of custody (audit, purge, erasure) on either kind of database.
     pub(crate) fn custody(&self) -> Arc<dyn Custody> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as _,
+            Self::Postgres(store, _) => Arc::clone(store) as _,
+        }
+    }
+
+    /// The bugs of the database.
+    pub(crate) fn bugs(&self) -> Arc<dyn Bugs> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as _,
             Self::Postgres(store, _) => Arc::clone(store) as _,

@@ -1,9 +1,10 @@
-//! `sqal`: the operators' commands for stored data, for mail and for alerts, which report success
-//! or failure.
+//! `sqal`: the operators' commands for stored data, for mail, for alerts and for bugs, which report
+//! success or failure.
 //!
 //! The exit code is 0, 1, or 78 if a file that a command was given has a mistake.
 
 mod alert_files;
+mod all_bugs;
 mod audit_line;
 mod backups;
 mod command_error;
@@ -28,7 +29,8 @@ use place::shows_password;
 use rustix::fs::Mode;
 use rustix::process::umask;
 
-/// Operators' commands for the data that a SQAL server stores, for its mail and for its alerts.
+/// Operators' commands for the data that a SQAL server stores, for its mail, its alerts and its
+/// bugs.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {

@@ -24,6 +24,7 @@ mod session_key;
 pub mod settings;
 mod signals;
 mod tokens;
+mod unnamed_attachments;
 mod wall_clock;
 
 pub use compose::serve;

@@ -33,6 +33,14 @@ pub enum ServerError {
     /// The database cannot be used.
     #[error("database: {0}")]
     Storage(#[from] StorageError),
+    /// The folder of attachments cannot be used.
+    #[error("folder of attachments {}: {source}", .path.display())]
+    Attachments {
+        /// The path of the folder.
+        path: PathBuf,
+        /// The cause.
+        source: StorageError,
+    },
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {source} (is another server running there? choose another with --address)")]
     Listen {

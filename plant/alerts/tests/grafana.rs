@@ -270,6 +270,15 @@ fn dsh_06_devices_shows_active_and_offline_ones_connections_and_firmware() {
 }
 
 #[test]
+fn dsh_07_bugs_shows_open_ones_by_severity_critical_ones_todays_ends_and_the_mean_time() {
+    asks("Bugs", "Open bugs by severity", "max by (severity) (bugs_open{");
+    asks("Bugs", "Critical bugs", "severity=\"critical\"");
+    asks("Bugs", "Resolved today", "measure = 'ended'");
+    asks("Bugs", "Mean resolution time", "sum(micros)");
+    asks("Bugs", "Opened and resolved a day", "measure = 'created'");
+}
+
+#[test]
 fn dsh_08_gaveurs_backend_metrics_has_its_three_documented_panels() {
     let page = pages().into_iter().find(|page| page["title"] == "Gaveurs Backend Metrics").unwrap();
     let titles: Vec<_> = panels_of(&page).iter().map(|panel| panel["title"].as_str().unwrap().to_owned()).collect();

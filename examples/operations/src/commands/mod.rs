@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod backup;
+mod bugs;
 mod drill;
 mod erase;
 mod export;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Token(token::Token),
     Mail(mail::Mail),
     Alerts(alerts::Alerts),
+    Bugs(bugs::Bugs),
     Seal(seal::Seal),
     Rotate(rotate::Rotate),
 }
@@ -58,6 +60,7 @@ impl Command {
             Self::Token(command) => command.run(),
             Self::Mail(command) => command.run().await,
             Self::Alerts(command) => command.run(),
+            Self::Bugs(command) => command.run().await,
             Self::Seal(command) => command.run().await,
             Self::Rotate(command) => command.run().await,
         }

@@ -29,7 +29,8 @@ pub(super) fn share(services: &mut Services, database: &Database, background: &m
     let (records, register) = (|| Arc::clone(&database.records), || Arc::clone(&database.register));
     let stations = Arc::new(Stations::new(records()));
     let (feed, taking) = StationFeed::new(Arc::clone(&stations), Arc::new(wall_clock));
-    background.watch_stations(taking, shutdown);
+    // Takes what stored samples say about their stations.
+    background.until_closing(taking, shutdown);
     services.line.stations = Some(feed);
     services.plant.alerts = Some(AlertParts {
         book: Arc::new(AlertBook::new(records(), register())),

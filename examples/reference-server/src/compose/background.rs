@@ -99,15 +99,14 @@ impl Background {
         self.start(cache_alert::watch(threshold, stats));
     }
 
-    /// Takes what stored samples say about their stations, until the database is about to be
-    /// closed.
-    pub(super) fn watch_stations(&mut self, taking: impl Future<Output = ()> + Send + 'static, shutdown: &Shutdown) {
+    /// Runs a task until the database is about to be closed.
+    pub(super) fn until_closing(&mut self, task: impl Future<Output = ()> + Send + 'static, shutdown: &Shutdown) {
         let shutdown = shutdown.clone();
         self.start(async move {
             tokio::select! {
                 biased;
                 () = shutdown.reached(Phase::Closing) => {}
-                () = taking => {}
+                () = task => {}
             }
         });
     }

@@ -13,13 +13,19 @@ use sqal_storage::metered::MeteredCache;
 use sqal_storage::{Cache, Redis, RedisCache};
 use tracing::{info, warn};
 
+use super::breaker_states::BreakerStates;
 use super::breakers::{observers, probed_after};
 use crate::server_error::ServerError;
 use crate::settings::CacheSettings;
 
 /// Adds the shared cache to the services if a URL is configured: checked, measured, and closed
 /// last.
-pub(super) fn share(services: &mut Services, settings: &CacheSettings, shutdown: &Shutdown) -> Result<(), ServerError> {
+pub(super) fn share(
+    services: &mut Services,
+    settings: &CacheSettings,
+    states: &BreakerStates,
+    shutdown: &Shutdown,
+) -> Result<(), ServerError> {
     let Some(url) = &settings.url else {
         info!("no REDIS_URL: values are remembered in this process only");
         return Ok(());
@@ -30,7 +36,7 @@ pub(super) fn share(services: &mut Services, settings: &CacheSettings, shutdown:
     // A probe takes a quarter of a second at most, and delays one reader every five seconds.
     let breaker = probed_after(Duration::from_secs(5));
     let near = Caches::near(&(Arc::new(SystemClock) as Arc<dyn Clock>));
-    services.line.caches = Arc::new(near.with_far_observed(&cache, breaker, observers)?);
+    services.line.caches = Arc::new(near.with_far_observed(&cache, breaker, |name| observers(name, states))?);
     let asked = redis.clone();
     let answers = move || {
         let redis = asked.clone();

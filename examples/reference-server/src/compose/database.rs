@@ -8,11 +8,12 @@ use sqal_http::DeadLetters;
 use sqal_storage::postgres::{PostgresConfig, Timescale};
 use sqal_storage::sqlite::SqliteConfig;
 use sqal_storage::{
-    Custody, PostgresStore, Queue, Records, Register, RetryingStore, SampleStore, SealedFields, SpooledStore,
+    Bugs, Custody, PostgresStore, Queue, Records, Register, RetryingStore, SampleStore, SealedFields, SpooledStore,
     SqliteStore, WriterConfig,
 };
 use tracing::info;
 
+use super::breaker_states::BreakerStates;
 use super::breakers::{Guarded, guarded};
 use crate::abort_on_drop::AbortOnDrop;
 use crate::connections::Connections;
@@ -37,6 +38,8 @@ pub(super) struct Database {
     pub(super) records: Arc<dyn Records>,
     /// Where secrets are kept, sealed.
     pub(super) fields: Arc<dyn SealedFields>,
+    /// Where bugs are kept.
+    pub(super) bugs: Arc<dyn Bugs>,
     /// The store of the audit log.
     pub(super) custody: Arc<dyn Custody>,
     /// The name of the database for operators.
@@ -49,24 +52,30 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the database that the settings name.
-    pub(super) async fn open(settings: &DatabaseSettings, letters: &Arc<DeadLetters>) -> Result<Self, ServerError> {
+    /// Opens the database that the settings name. Its breakers note in `states` whether they are
+    /// open.
+    pub(super) async fn open(
+        settings: &DatabaseSettings,
+        letters: &Arc<DeadLetters>,
+        states: &BreakerStates,
+    ) -> Result<Self, ServerError> {
         match &settings.url {
-            None => Self::embedded(settings).await,
-            Some(url) => Self::remote(settings, &PostgresConfig::new(url.as_str())?, letters).await,
+            None => Self::embedded(settings, states).await,
+            Some(url) => Self::remote(settings, &PostgresConfig::new(url.as_str())?, letters, states).await,
         }
     }
 
-    async fn embedded(settings: &DatabaseSettings) -> Result<Self, ServerError> {
+    async fn embedded(settings: &DatabaseSettings, states: &BreakerStates) -> Result<Self, ServerError> {
         let path = settings.data_dir.join("sqal.db");
         let sqlite = Arc::new(SqliteStore::open(&SqliteConfig::at(&path)).await?);
         info!(database = %path.display(), "database ready");
         Ok(Self {
-            store: Arc::new(RetryingStore::usual(guarded(Arc::clone(&sqlite))?)),
+            store: Arc::new(RetryingStore::usual(guarded(Arc::clone(&sqlite), states)?)),
             register: Arc::clone(&sqlite) as _,
             queue: Arc::clone(&sqlite) as _,
             records: Arc::clone(&sqlite) as _,
             fields: Arc::clone(&sqlite) as _,
+            bugs: Arc::clone(&sqlite) as _,
             custody: Arc::clone(&sqlite) as _,
             name: "SQLite".to_owned(),
             writer: WriterConfig::usual(),
@@ -84,11 +93,12 @@ impl Database {
         settings: &DatabaseSettings,
         database: &PostgresConfig,
         letters: &Arc<DeadLetters>,
+        states: &BreakerStates,
     ) -> Result<Self, ServerError> {
         let postgres = Arc::new(PostgresStore::open(database).await?);
         info!(%database, timescale = postgres.timescale().as_str(), "database ready");
         let spool = Arc::new(SqliteStore::open(&SqliteConfig::spool_at(settings.data_dir.join("spool.db"))).await?);
-        let spooled = SpooledStore::new(guarded(Arc::clone(&postgres))?, Arc::clone(&spool), SPOOL).await?;
+        let spooled = SpooledStore::new(guarded(Arc::clone(&postgres), states)?, Arc::clone(&spool), SPOOL).await?;
         let letters = Arc::clone(letters);
         let keeper = move |sample: &Sample| letters.keep_conflict(sample, wall_clock());
         let spooled = spooled.with_conflict_keeper(keeper).with_store_name(database.to_string());
@@ -104,6 +114,7 @@ impl Database {
             queue: Arc::clone(&postgres) as _,
             records: Arc::clone(&postgres) as _,
             fields: Arc::clone(&postgres) as _,
+            bugs: Arc::clone(&postgres) as _,
             custody: Arc::clone(&postgres) as _,
             name: match postgres.timescale() {
                 Timescale::Absent => "PostgreSQL".to_owned(),

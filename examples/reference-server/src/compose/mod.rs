@@ -3,7 +3,9 @@
 mod alerts;
 mod app;
 mod background;
+mod breaker_states;
 mod breakers;
+mod bugs;
 mod cache;
 mod database;
 mod database_state;
@@ -28,6 +30,8 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use background::Background;
+use breaker_states::BreakerStates;
+use bugs::BugTracker;
 use database::Database;
 use deliveries::Deliveries;
 use profiling::ProcessProfiles;
@@ -89,7 +93,9 @@ async fn serve_until(
     let mut background = Background::default();
     let metrics = background.sweep_metrics();
     let letters = Arc::new(DeadLetters::in_file(&data_dir.join("dead-letters.ndjson"))?);
-    let Ok(opened) = shutdown.unless_begun(Box::pin(Database::open(&settings.database, &letters))).await else {
+    let breakers = BreakerStates::default();
+    let opening = Database::open(&settings.database, &letters, &breakers);
+    let Ok(opened) = shutdown.unless_begun(Box::pin(opening)).await else {
         return Ok(()); // nothing was opened yet
     };
     let database = Arc::new(opened?);
@@ -105,7 +111,10 @@ async fn serve_until(
     services.agree_on_profiles().await?;
     background.keep_heads(&heads);
     services.plant.log = log;
-    cache::share(&mut services, &settings.cache, shutdown)?;
+    cache::share(&mut services, &settings.cache, &breakers, shutdown)?;
+    let zone = &settings.schedules.zone;
+    let bugs = BugTracker::open(settings.bugs, settings.keys.ring.as_ref(), zone, &database).await?;
+    services.plant.bugs = bugs.as_ref().map(BugTracker::parts);
     alerts::share(&mut services, &database, &mut background, shutdown);
     services.plant.metrics = metrics.map(|render| gauges::shown(render, &database, &services, data_dir));
     background.watch_caches(&services.line.caches, settings.cache.hit_rate_threshold);
@@ -116,7 +125,7 @@ async fn serve_until(
     background.follow_tokens(settings.access.tokens_file, &services);
     background.follow_decisions(&services);
     let profiling = ProcessProfiles::of(settings.profiling);
-    let scheduler = schedules::over(&database, &settings.schedules.zone, &profiling);
+    let scheduler = schedules::over(&database, zone, &profiling, bugs.as_ref());
     services.plant.schedules = Some(Arc::clone(&scheduler));
     background.count_deliveries(&database.queue);
 
@@ -124,7 +133,8 @@ async fn serve_until(
     let address = listener.local_addr()?;
     take_up_jobs(&services);
     let deliveries = Deliveries::of(settings.mail, settings.notices, settings.outgoing, settings.keys.ring);
-    schedules::begin(&scheduler, &database, &profiling, deliveries, shutdown);
+    schedules::begin(&scheduler, &database, &profiling, bugs.as_ref(), deliveries, shutdown);
+    bugs::begin(bugs, &services, breakers, &mut background, shutdown);
     alerts::begin(&services, &database, settings.alerts, shutdown);
     profiling.listen(&services, &database, shutdown)?;
     let websockets = services.line.websockets.clone();

@@ -14,6 +14,7 @@ use sqal_work::scheduler::{Scheduled, Scheduler, SchedulerConfig};
 use sqal_work::{Work, WorkConfig, Worker, Zone};
 use tracing::warn;
 
+use super::bugs::BugTracker;
 use super::database::Database;
 use super::deliveries::Deliveries;
 use super::profiling::ProcessProfiles;
@@ -22,10 +23,16 @@ use crate::wall_clock::wall_clock;
 
 /// The schedules over a database. Every server of the database has them, and one of all servers
 /// does each run.
-pub(super) fn over(database: &Database, zone: &Zone, profiling: &ProcessProfiles) -> Arc<Scheduler> {
+pub(super) fn over(
+    database: &Database,
+    zone: &Zone,
+    profiling: &ProcessProfiles,
+    bugs: Option<&BugTracker>,
+) -> Arc<Scheduler> {
     let (queue, records) = (Arc::clone(&database.queue), Arc::clone(&database.records));
     let mut schedules = vec![ExpiredRecords::schedule(zone.clone())];
     schedules.extend(profiling.schedule(zone.clone()));
+    schedules.extend(bugs.map(|_| BugTracker::schedule(zone.clone())));
     let config = SchedulerConfig::default();
     let scheduler = Scheduler::new(queue, records, Arc::new(wall_clock), Arc::new(TokioClock), schedules, config);
     Arc::new(scheduler.unwrap_or_else(|_| unreachable!("schedules of different names, with the usual intervals")))
@@ -37,23 +44,32 @@ pub(super) fn begin(
     scheduler: &Arc<Scheduler>,
     database: &Database,
     profiling: &ProcessProfiles,
+    bugs: Option<&BugTracker>,
     deliveries: Deliveries,
     shutdown: &Shutdown,
 ) {
-    let worker = worker(database, profiling, deliveries);
+    let worker = worker(database, profiling, bugs, deliveries);
     if let Err(rejected) = scheduler.begin(shutdown).and_then(|()| worker.begin(shutdown).map(drop)) {
         warn!(%rejected, "scheduled work was not begun: the server ends");
     }
 }
 
 /// The worker of this process.
-fn worker(database: &Database, profiling: &ProcessProfiles, deliveries: Deliveries) -> Worker {
+fn worker(
+    database: &Database,
+    profiling: &ProcessProfiles,
+    bugs: Option<&BugTracker>,
+    deliveries: Deliveries,
+) -> Worker {
     let (queue, records) = (Arc::clone(&database.queue), || Arc::clone(&database.records));
     let worker = Worker::new(queue, name(), Arc::new(wall_clock), Arc::new(TokioClock));
     let removal = Scheduled::new(ExpiredRecords::new(records()), records());
     let mut worker = with(worker, Arc::new(removal), WorkConfig::default());
     if let Some(profile) = profiling.work(database) {
         worker = with(worker, profile, WorkConfig::default());
+    }
+    if let Some(bugs) = bugs {
+        worker = with(worker, bugs.work(database), WorkConfig::default());
     }
     deliveries.works(database).into_iter().fold(worker, |worker, work| with(worker, work, delivery_config()))
 }

@@ -91,8 +91,10 @@ fn begin_routes() {
 mod tests {
     use sqal_alerts::Severity;
     use sqal_alerts::station::Cause;
+    use sqal_bugs::envelope::{DropReason, ItemKind};
     use sqal_core::Grade;
     use sqal_http::door::Resource;
+    use sqal_storage::bugs::{BugSeverity, BugSource};
     use sqal_storage::cache::CacheKind;
     use sqal_storage::queue::JobState;
 
@@ -115,6 +117,10 @@ mod tests {
         assert_eq!(values("jobs", "state"), JobState::ALL.map(JobState::as_str));
         assert_eq!(values("station_fault", "cause"), Cause::ALL.map(Cause::as_str));
         assert_eq!(values("alerts_open", "severity"), Severity::ALL.map(Severity::as_str));
+        assert_eq!(values("bugs_open", "severity"), BugSeverity::ALL.map(BugSeverity::as_str));
+        assert_eq!(values("bugs_created_total", "source"), BugSource::ALL.map(BugSource::as_str));
+        assert_eq!(values("fault_items_total", "kind"), ItemKind::ALL.map(ItemKind::as_str));
+        assert_eq!(values("fault_items_dropped_total", "reason"), DropReason::ALL.map(DropReason::as_str));
         let grades = [Grade::APlus, Grade::A, Grade::B, Grade::C, Grade::Reject];
         assert_eq!(values("sample_quality_score", "grade"), grades.map(Grade::as_str));
         let resources = [

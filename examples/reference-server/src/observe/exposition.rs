@@ -23,6 +23,10 @@ const AGE_SECONDS: [f64; 11] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0
 const QUERY_SECONDS: [f64; 10] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 5.0];
 /// Buckets from a statement to a job on months of samples, in seconds.
 const JOB_SECONDS: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 10_800.0];
+/// Buckets from a bug that is mended at once to one that is left for months, in seconds: minutes,
+/// hours, a day, a week, a month, a quarter.
+const RESOLUTION_SECONDS: [f64; 9] =
+    [60.0, 600.0, 3_600.0, 14_400.0, 86_400.0, 259_200.0, 604_800.0, 2_592_000.0, 7_776_000.0];
 /// Buckets from a short answer to a page of samples, in bytes.
 const BYTES: [f64; 8] = [0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 /// Buckets at the grade thresholds and between them.
@@ -49,6 +53,7 @@ const LATENCIES: [(&str, &[f64]); 9] = [
 pub fn metrics_text() -> Result<(MetricsText, JoinHandle<()>), BuildError> {
     let mut builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("sample_quality_score".to_owned()), &SCORES)?
+        .set_buckets_for_metric(Matcher::Full("bug_resolution_seconds".to_owned()), &RESOLUTION_SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_size_bytes".to_owned()), &BYTES)?;
     for (name, buckets) in LATENCIES {
         builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)?;

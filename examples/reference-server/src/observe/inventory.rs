@@ -1,9 +1,9 @@
 //! [`GROUPS`]: the inventory of the server's metrics. `docs/metrics.md` is made from it.
 
 use super::labels::{
-    BREAKER, CACHE, CALL, CALLED, CALLED_BREAKER, CAUSE, CHANNEL, CHECK, CRITICAL, DEVICE, DROPPED, DUE, ENDPOINT,
-    GRADE, JOB, LINE, MESSAGE, METHOD, OPERATION, PASSED, PLACE, POOL, QUERY, REFUSED, RESOURCE, REVISION, ROUTE, RUN,
-    SCHEDULE, SEVERITY, STATE, STATUS, VERSION,
+    BREAKER, BUG_SEVERITY, BUG_SOURCE, CACHE, CALL, CALLED, CALLED_BREAKER, CAUSE, CHANNEL, CHECK, CRITICAL, DEVICE,
+    DROPPED, DUE, ENDPOINT, FAULT_DROP, FAULT_ITEM, GRADE, JOB, LINE, MESSAGE, METHOD, OPERATION, PASSED, PLACE, POOL,
+    QUERY, REFUSED, RESOURCE, REVISION, ROUTE, RUN, SCHEDULE, SEVERITY, STATE, STATUS, VERSION,
 };
 use super::metric::MetricUnit::{Bytes, PerSecond, Percent, Ratio, Seconds};
 use super::metric::{counter, gauge, histogram};
@@ -266,6 +266,36 @@ const ALERTS: &[Metric] = &[
     gauge("alert_rules_failing", &[], "Rules of alerts whose query has no answer now").beginning_at_zero(),
 ];
 
+/// Bugs and how they are followed.
+const BUGS: &[Metric] = &[
+    gauge(
+        "bugs_open",
+        &[BUG_SEVERITY],
+        "Bugs of all servers that are neither resolved nor closed, counted every 30 seconds",
+    )
+    .of("DSH-07")
+    .beginning_at_zero(),
+    counter("bugs_created_total", &[BUG_SOURCE], "Bugs that were reported to this server or by it")
+        .of("BUG-12")
+        .beginning_at_zero(),
+    histogram("bug_resolution_seconds", &[], "Time from the report of a bug to when it was resolved or closed here")
+        .unit(Seconds)
+        .of("DSH-07")
+        .beginning_at_zero(),
+    counter(
+        "fault_items_total",
+        &[FAULT_ITEM],
+        "Items of what clients of Sentry have sent and the server has accepted",
+    )
+    .beginning_at_zero(),
+    counter(
+        "fault_items_dropped_total",
+        &[FAULT_DROP],
+        "Events, files and devices of faults that were accepted and not kept",
+    )
+    .beginning_at_zero(),
+];
+
 /// Traces.
 const TRACES: &[Metric] = &[
     counter("traceparents_refused_total", &[], "Contexts of traces that are not valid and were ignored")
@@ -300,7 +330,7 @@ const PROGRAM: &[Metric] = &[
 ];
 
 /// All metrics of the server, in groups with their titles.
-pub const GROUPS: [(&str, &[Metric]); 11] = [
+pub const GROUPS: [(&str, &[Metric]); 12] = [
     ("Requests and objectives", REQUESTS),
     ("Devices", DEVICES),
     ("Samples", SAMPLES),
@@ -310,6 +340,7 @@ pub const GROUPS: [(&str, &[Metric]); 11] = [
     ("Jobs, schedules and messages", WORK),
     ("Outgoing calls", OUTGOING),
     ("Alerts", ALERTS),
+    ("Bugs", BUGS),
     ("Traces", TRACES),
     ("Program and machine", PROGRAM),
 ];

@@ -71,6 +71,17 @@ pub(super) const CAUSE: MetricLabel = MetricLabel::known(
     ],
 );
 pub(super) const SEVERITY: MetricLabel = MetricLabel::known("severity", &["warning", "critical"]);
+pub(super) const BUG_SEVERITY: MetricLabel = MetricLabel::known("severity", &["critical", "high", "medium", "low"]);
+pub(super) const BUG_SOURCE: MetricLabel =
+    MetricLabel::known("source", &["person", "device", "page", "server", "import"]);
+pub(super) const FAULT_ITEM: MetricLabel = MetricLabel::known(
+    "kind",
+    &["event", "transaction", "session", "attachment", "client_report", "check_in", "other"],
+);
+pub(super) const FAULT_DROP: MetricLabel = MetricLabel::known(
+    "reason",
+    &["groups", "refused", "devices", "files", "large_file", "memory", "alone", "content"],
+);
 pub(super) const CHECK: MetricLabel = MetricLabel::described("check", "the name of the part, as `/health` shows it");
 pub(super) const CRITICAL: MetricLabel = MetricLabel::known("critical", &["true", "false"]);
 pub(super) const CALLED: MetricLabel = MetricLabel::known("destination", &["notice", "webhook"]);

@@ -5,6 +5,8 @@
 
 mod access;
 mod alerting;
+mod bug_projects;
+mod bugs;
 mod cache;
 mod command_line;
 mod database;
@@ -35,6 +37,8 @@ use sqal_http::door::Legacy;
 pub use access::AccessSettings;
 pub(crate) use access::tokens;
 pub use alerting::AlertSettings;
+pub use bug_projects::BugProject;
+pub use bugs::BugSettings;
 pub use cache::{CacheSettings, HitRateThreshold, InvalidHitRateThreshold};
 pub use command_line::{Asked, SettingsError, read};
 pub use database::DatabaseSettings;
@@ -93,6 +97,10 @@ pub const SETTINGS: &[Setting] = &[
     alerting::PLAN_FILE,
     alerting::SERVER_NAME,
     alerting::OBJECTIVES_FILE,
+    bugs::BUGS,
+    bugs::PROJECTS_FILE,
+    bugs::ATTACHMENTS_DIR,
+    bugs::OWN_FAULTS,
     profiling::ADMIN_LISTEN,
     profiling::DURATION,
     observing::DB_PROFILING,
@@ -164,6 +172,8 @@ pub struct Settings {
     pub notices: NoticeSettings,
     /// The rules that this server evaluates, and who is told.
     pub alerts: AlertSettings,
+    /// Whether bugs are kept here, and what may report faults.
+    pub bugs: BugSettings,
     /// The profiles of the process.
     pub profiling: ProfilingSettings,
     /// What operators see of the running server.
@@ -190,6 +200,7 @@ impl Settings {
         let outgoing = OutgoingSettings::read(&mut values);
         let notices = NoticeSettings::read(&mut values, &outgoing);
         let alerts = AlertSettings::read(&mut values, &notices);
+        let bugs = BugSettings::read(&mut values);
         let profiling = ProfilingSettings::read(&mut values);
         let observing = ObservingSettings::read(&mut values);
         let telemetry = TelemetrySettings::read(&mut values);
@@ -209,6 +220,7 @@ impl Settings {
                 outgoing,
                 notices,
                 alerts: alerts?,
+                bugs: bugs?,
                 profiling: profiling?,
                 observing: observing?,
                 telemetry,

@@ -49,6 +49,12 @@ impl Browser {
 
     /// Calls a `DevTools` method.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.try_call(method, params).await;
+        answer.unwrap_or_else(|message| panic!("{method}: {message}"))
+    }
+
+    /// Calls a `DevTools` method, which may fail while a page goes and the next one comes.
+    async fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.calls += 1;
         let id = self.calls;
         let mut call = json!({ "id": id, "method": method, "params": params });
@@ -60,8 +66,7 @@ impl Browser {
             let Message::Text(text) = self.socket.next().await.unwrap().unwrap() else { continue };
             let message: Value = serde_json::from_str(&text).unwrap();
             if message["id"] == id {
-                assert!(message.get("error").is_none(), "{method}: {message}");
-                return message["result"].clone();
+                return if message.get("error").is_none() { Ok(message["result"].clone()) } else { Err(message) };
             }
             match message["method"].as_str() {
                 Some("Runtime.exceptionThrown") => self.complaints.push(message["params"].to_string()),
@@ -98,6 +103,18 @@ impl Browser {
         let result = self.call("Runtime.evaluate", params).await;
         assert!(result.get("exceptionDetails").is_none(), "{result}");
         result["result"]["value"].clone()
+    }
+
+    /// Waits until the browser has gone to a page whose address has this in it.
+    pub(crate) async fn arrives(&mut self, part: &str) {
+        loop {
+            let params = json!({ "expression": "document.readyState === 'loading' ? '' : location.href" });
+            let answer = self.try_call("Runtime.evaluate", params).await;
+            let address = answer.ok().and_then(|answer| answer["result"]["value"].as_str().map(str::to_owned));
+            if address.is_some_and(|address| address.contains(part)) {
+                return;
+            }
+        }
     }
 
     /// The value of a JavaScript expression, or of the promise that it returns.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::{is_word, read};
 
 /// The words of SQL that our statements use.
-const KEYWORDS: [&str; 17] = [
+const KEYWORDS: [&str; 18] = [
     "SELECT", "FROM", "WHERE", "GROUP", "ORDER", "BY", "AS", "AND", "BETWEEN", "DESC", "NULLS", "LAST", "LIMIT",
-    "DISTINCT", "CROSS", "JOIN", "LATERAL",
+    "DISTINCT", "CROSS", "JOIN", "LATERAL", "WITHIN",
 ];
 
 fn words(line: &str) -> Vec<String> {
@@ -20,6 +20,12 @@ pub(crate) fn columns(relation: &str) -> BTreeSet<String> {
         let rows = read("docs/storage.md");
         let row = rows.lines().find(|line| line.starts_with("| `\"TaskFailure\"`")).unwrap();
         return row.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    }
+    if relation.starts_with("bug_") {
+        let schema = read("deploy/bug_tracking_schema.sql");
+        let (_, table) = schema.split_once(&format!("CREATE TABLE {relation} (\n")).unwrap();
+        let lines = table.split_once("\n)").unwrap().0.lines();
+        return lines.filter_map(|line| words(line).into_iter().next()).collect();
     }
     let dump = read("sqal-storage/tests/stored_before/schema_10.sql");
     if let Some((_, table)) = dump.split_once(&format!("CREATE TABLE stored_before.{relation} (\n")) {
@@ -90,5 +96,6 @@ mod tests {
         assert!(columns("sensor_samples").contains("vl53l8ch_volume_mm3"));
         assert!(!columns("sensor_samples").contains("volume_mm3"));
         assert!(columns("sample_hour").contains("score_sum"));
+        assert!(columns("bug_metrics").is_superset(&set(&["measure", "slot", "bugs", "micros"])));
     }
 }

@@ -13,6 +13,7 @@
 //! ```
 
 mod backend_metrics;
+mod bugs;
 mod business;
 mod column;
 mod dashboard;
@@ -36,6 +37,7 @@ pub fn dashboards() -> Vec<Dashboard> {
         infrastructure::dashboard(),
         business::dashboard(),
         devices::dashboard(),
+        bugs::dashboard(),
         backend_metrics::dashboard(),
         objectives::dashboard(),
     ]
