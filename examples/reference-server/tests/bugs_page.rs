@@ -90,7 +90,7 @@ async fn follow(browser: &mut Browser, tray: &Value) {
     let id = browser.value("new URLSearchParams(location.search).get('id')").await;
     let path = format!("/api/v1/bugs/{}", id.as_str().unwrap());
     let (_, bug) = ask(browser, &path, &json!({})).await;
-    assert_eq!((&bug["status"], &bug["sample_id"]), (&json!("resolved"), &tray["sample_id"]), "{bug}");
+    assert_eq!((&bug["status"], &bug["sample_id"]), (&json!("resolved"), &tray["id"]), "{bug}");
 
     // To take it up again needs a reason.
     click(browser, "[data-to=\"open\"]").await;
@@ -123,7 +123,7 @@ async fn a_rejected_tray_becomes_a_bug_in_two_clicks_and_is_followed_to_its_end(
         browser.until("document.activeElement?.id === 'new-send'").await;
         for (field, value) in [
             ("device_id", &tray["device_id"]),
-            ("sample_id", &tray["sample_id"]),
+            ("sample_id", &tray["id"]),
             ("firmware_version", &tray["meta"]["firmware_version"]),
         ] {
             let shown = browser.value(&format!("document.querySelector('#new-{field}').value")).await;
@@ -132,7 +132,7 @@ async fn a_rejected_tray_becomes_a_bug_in_two_clicks_and_is_followed_to_its_end(
         click(&mut browser, "#new-send").await;
         browser.arrives("/bugs?id=").await;
         says(&mut browser, "#one-title", "Tray rejected: ").await;
-        says(&mut browser, "[data-fact=\"sample_id\"]", tray["sample_id"].as_str().unwrap()).await;
+        says(&mut browser, "[data-fact=\"sample_id\"]", tray["id"].as_str().unwrap()).await;
         says(&mut browser, "[data-fact=\"device_id\"]", "STATION_5").await;
         says(&mut browser, "[data-fact=\"firmware_version\"]", "1.0.0").await;
 

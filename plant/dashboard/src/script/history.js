@@ -70,16 +70,16 @@ function buildHistory() {
     const before = new Map([...trays.children].map((item) => [item.dataset.tray, item]));
     keepInPlace(trays, entries.map((entry) => {
       const item = trayItem(entry);
-      item.classList.toggle("wanted", entry.sampleId === marked);
+      item.classList.toggle("wanted", entry.id === marked);
       return before.get(entry.id)?.isEqualNode(item) ? before.get(entry.id) : item;
     }));
   }
 
   // The tray that a link has named is marked, and in view once.
   function showWantedTray(station) {
-    const tray = entries.find(({ sampleId }) => sampleId === station.wanted);
+    const tray = entries.find(({ id }) => id === station.wanted);
     if (station.wanted === null || !tray) return;
-    [marked, station.wanted, listing.open] = [tray.sampleId, null, true];
+    [marked, station.wanted, listing.open] = [tray.id, null, true];
     fillList();
     trays.querySelector(".wanted").scrollIntoView({ block: "center" });
   }

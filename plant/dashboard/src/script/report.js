@@ -25,7 +25,7 @@ function fieldsOfTray(entry) {
   const reasons = reasonsOf(entry);
   const explanation = entry.sample ? bilingual(entry.sample.fusion?.explanation) : "";
   return {
-    device_id: entry.device, sample_id: entry.sampleId, firmware_version: entry.firmware, profile: entry.profile.name,
+    device_id: entry.device, sample_id: entry.id, firmware_version: entry.firmware, profile: entry.profile.name,
     title: cut(t("rejectedTray", { reasons: reasons.join(" · ") }), MOST_IN_TITLE),
     description: cut([trayLine(entry), ...reasons, explanation].filter(Boolean).join("\n"), MOST_IN_LINK),
   };
