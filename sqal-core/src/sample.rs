@@ -1,6 +1,7 @@
 //! [`Sample`]: one product seen once, with its readings, its findings and its verdict.
 
 use core::fmt;
+use core::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -31,6 +32,14 @@ pub struct SampleKey {
 /// The id is a function of the [`SampleKey`]: the 48 bits of time are the device's, and the other
 /// 74 are taken from the SHA-256 of the key. If a device sends a sample again, the id is equal,
 /// which makes delivery idempotent.
+///
+/// ```
+/// use sqal_core::SampleId;
+///
+/// let id: SampleId = "0192cb0e-d580-7abc-8def-001122334455".parse()?;
+/// assert_eq!(id.to_string(), "0192cb0e-d580-7abc-8def-001122334455");
+/// # Ok::<(), sqal_core::sample::InvalidSampleId>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -90,6 +99,34 @@ impl fmt::Display for SampleId {
         Ok(())
     }
 }
+
+impl FromStr for SampleId {
+    type Err = InvalidSampleId;
+
+    /// Reads a UUID of any version: 36 characters with hyphens, in small or capital letters.
+    fn from_str(text: &str) -> Result<Self, InvalidSampleId> {
+        let mut bytes = [0_u8; 16];
+        let mut digits = 0;
+        for (at, character) in text.chars().enumerate() {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                if character != '-' {
+                    return Err(InvalidSampleId);
+                }
+                continue;
+            }
+            let digit = character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(InvalidSampleId)?;
+            let byte = bytes.get_mut(digits / 2).ok_or(InvalidSampleId)?;
+            *byte = (*byte << 4) | digit;
+            digits += 1;
+        }
+        if digits == 32 { Ok(Self(bytes)) } else { Err(InvalidSampleId) }
+    }
+}
+
+/// A text is not the id of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the id of a sample, a UUID such as 0192cb0e-d580-7abc-8def-001122334455")]
+pub struct InvalidSampleId;
 
 /// The profile of a verdict: its name, its version, and a digest of its whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,7 +350,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_no_uuid_is_no_id() {
+        let uuid = "0192cb0e-d580-7abc-8def-001122334455";
+        for text in [
+            "",
+            "42",
+            "0192cb0ed5807abc8def001122334455",
+            &uuid[..35],
+            &alloc::format!("{uuid}0"),
+            &uuid.replace('c', "g"),
+            &uuid.replace('-', " "),
+            &uuid.replace('0', "\u{660}"),
+        ] {
+            assert_eq!(text.parse::<SampleId>(), Err(InvalidSampleId), "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_id_is_read_back_as_it_was_written(bytes: [u8; 16]) {
+            let id = SampleId::from_bytes(bytes);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        }
+
+        #[test]
+        fn a_text_is_an_id_only_if_it_is_a_uuid(text in "[0-9a-fA-F-]{0,40}") {
+            if let Ok(id) = text.parse::<SampleId>() {
+                prop_assert_eq!(id.to_string(), text.to_lowercase());
+            }
+        }
+
         #[test]
         fn different_keys_have_different_ids_and_equal_keys_equal_ids(
             a in ("[a-c]{1,3}", 0..3_i64, "[a-c]{1,3}"),

@@ -46,7 +46,7 @@ use crate::line::station_feed::StationFeed;
 use crate::route::api_version::ApiVersion;
 
 #[cfg(feature = "bugs")]
-pub use bug_parts::{BugParts, BugProject, BugProjects};
+pub use bug_parts::{BugParts, BugProject, BugProjects, PageDsn};
 pub use metrics_text::MetricsText;
 
 /// The pieces that the router needs, in four groups. Public fields can be replaced, in any order,

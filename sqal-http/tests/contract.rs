@@ -45,15 +45,33 @@ async fn app(adjust: impl FnOnce(&mut Services)) -> Router {
     let (writer, _task) = BatchWriter::start(store.clone(), WriterConfig::usual());
     let profiles = Profiles::new([("foiegras_standard_barquette".parse().unwrap(), Profile::example())]).unwrap();
     let mut services = Services::new(store.clone(), writer, profiles, || Timestamp::from_micros(NOW).unwrap());
-    services.storage.register = Some(store);
+    services.storage.register = Some(store.clone());
     services.plant.log = Some(log());
     services.plant.queries = Some(Arc::default());
     services.plant.metrics = Some(MetricsText::new(|| "up 1\n".to_owned()));
+    #[cfg(feature = "bugs")]
+    keep_bugs(&mut services, store);
     let first = router(services.clone());
     let taken = call(&first, "POST", "/api/v1/samples:batch", &[], fixtures::DOCUMENTED_FRAME).await;
     assert_eq!(taken.0, StatusCode::OK);
     adjust(&mut services);
     router(services)
+}
+
+/// Gives services a tracker of bugs in memory.
+#[cfg(feature = "bugs")]
+fn keep_bugs(services: &mut Services, store: Arc<MemoryStore>) {
+    use sqal_http::services::BugParts;
+    use sqal_http::sqal_bugs::BugBook;
+    use sqal_http::sqal_bugs::envelope::{FaultIntake, IntakeLimits};
+
+    services.plant.bugs = Some(BugParts {
+        book: BugBook::new(store, None, None, Arc::new(()), Arc::new(|| [7; 16])),
+        zone: "Europe/Paris".parse().unwrap(),
+        projects: Arc::default(),
+        page: None,
+        intake: Arc::new(FaultIntake::new(IntakeLimits::default())),
+    });
 }
 
 /// The control of a log that lasts as long as the process.

@@ -247,7 +247,8 @@ async fn a_store_that_is_away_is_told_once_and_a_fault_is_told_when_it_begins_an
         settle().await;
         lines.text()
     };
-    // The first tray of a station asks the store. It is away, and is asked again after half a minute.
+    // The first tray of a station asks the store. It is away, and is asked again after half a
+    // minute.
     let text = hands_over(0..3, true).await;
     assert_eq!(text.matches("the states of stations cannot be stored").count(), 1, "{text}");
     tokio::time::advance(Duration::from_secs(10)).await;
@@ -294,8 +295,8 @@ async fn a_station_learns_is_well_and_learns_anew_when_a_person_asks() {
     assert_eq!(told, [("marie", "station POSTE1: learns anew what is usual")]);
 }
 
-/// Seeing for 20 trays, blind for 20, and so on; a calibration among them. A reading is missing only
-/// after there was one.
+/// Seeing for 20 trays, blind for 20, and so on; a calibration among them. A reading is missing
+/// only after there was one.
 async fn with_faults(plant: &mut Plant) {
     let sees: Vec<bool> = (0..140).map(|second| second / 20 % 2 == 0).collect();
     plant.watches("POSTE1", 0, &sees).await;

@@ -73,6 +73,13 @@ pub enum StorageErrorKind {
         /// The version whose text differs.
         version: i64,
     },
+    /// A table has the name of one of this program's tables, and another program has made it. It is
+    /// left as it is.
+    #[error("table {table} exists and is not SQAL's: rename it, then start this program again")]
+    ForeignTable {
+        /// The name of the table.
+        table: String,
+    },
     /// Any other failure.
     #[error("the store failed")]
     Internal,

@@ -49,14 +49,15 @@ impl<S: Bugs> Both<'_, S> {
         if self.bugs.is_empty() { id(1, 0) } else { *which.get(&self.bugs) }
     }
 
-    async fn change(&self, which: Index, draft: &Draft, time: i64, steps: u64, forgets_group: bool) {
+    async fn change(&self, which: Index, draft: &Draft, time: i64, (steps, lies): (u64, bool), forgets_group: bool) {
         let Some(before) = self.model.bug(&self.bug(which)).await.unwrap() else { return };
         let mut after = draft.changed(&before, at(time));
         after.revision = before.revision + steps;
         if forgets_group {
             after.group = None;
         }
-        let entry = entry(&after, Some(before.content.status), at(time));
+        let told = if lies { None } else { Some(before.content.status) };
+        let entry = entry(&after, told, at(time));
         let _ = same!(self, change_bug(&after, &entry));
         let _ = same!(self, bug(&after.id));
     }
@@ -99,8 +100,8 @@ impl<S: Bugs> Both<'_, S> {
                     self.bugs.push(id);
                 }
             }
-            Command::Change { which, draft, at, steps, forgets_group } => {
-                self.change(which, &draft, at, steps, forgets_group).await;
+            Command::Change { which, draft, at, steps, forgets_group, lies } => {
+                self.change(which, &draft, at, (steps, lies), forgets_group).await;
             }
             Command::Comment { which, again, is_internal, at } => self.comment(which, again, is_internal, at).await,
             Command::Attach { which, again, at } => self.attach(which, again, at).await,
@@ -143,7 +144,11 @@ impl<S: Bugs> Both<'_, S> {
             let _ = same!(self, comments(bug, 0, 100));
             let _ = same!(self, comments(bug, 1, 2));
             let _ = same!(self, attachments(bug, 100));
+            let _ = same!(self, bug_devices(bug, 100));
+            let _ = same!(self, bug_devices(bug, 1));
+            let _ = same!(self, bugs_after(Some(bug), 3));
         }
+        let _ = same!(self, bugs_after(None, 1000));
         for group in 0..3 {
             let _ = same!(self, bug_of_group(&key(group)));
         }

@@ -49,10 +49,11 @@ flaws! {
         LosesEntriesOfEqualStatus EntriesByTime EntriesRepeatTheLast EntriesIgnoreTheLimit CutsBodies
         CommentsAreRevisions StaleEntriesOverwrite;
     a_refused_bug_changes_nothing:
-        DropsNul CutsWhatIsTooLarge CountsCharacters IgnoresTheEnd AddsAnyRevision TakesOtherEntries;
+        DropsNul CutsWhatIsTooLarge CountsCharacters IgnoresTheEnd AddsAnyRevision TakesOtherEntries
+        TakesOtherStatusesAfter TakesOtherStatusesBefore;
     occurrences_add_up_in_any_order:
         CountsCalls LastTimeWins FirstTimeStays DevicesAddUp OccurrencesAreRevisions OccurrencesTouchTheBug
-        UnknownGroupsAreErrors;
+        UnknownGroupsAreErrors DevicesInNoOrder DevicesIgnoreTheLimit;
     occurrences_of_tasks_at_once_add_up: LooksThenCounts;
     comments_are_there_in_their_order:
         CommentsOfAnyBug CommentsNewestFirst CommentsByTheirIds CommentsAreReplaced CommentsIgnoreTheSkip
@@ -66,8 +67,9 @@ flaws! {
     a_list_is_in_its_order_page_by_page:
         IgnoresTheSkip ListsOneTooMany SkipsAnything LowIsWorst SeveritiesByTheirWords IdsAlwaysAscend UpdatedIsCreated
         TotalIsBounded;
+    all_bugs_are_read_in_the_order_of_their_ids: AllBugsByTime AllBugsWithTheLast AllBugsIgnoreTheLimit;
     bugs_are_found_by_their_words:
-        AnyWordFinds WordsByTheirBeginning TagsAreUnsearched EveryWordCounts EmptySearchFindsNothing;
+        AnyWordFinds WordsByTheirBeginning TagsAreUnsearched PassesOverWords EmptySearchFindsNothing;
     sums_equal_a_recount_after_any_history:
         SumsKeepTheSeverity SumsKeepTheCategory SumsCountKnownReports SumsCountLateChanges EndsAtTheLatestTime
         ReopeningsAreUncounted ClosingIsAnotherEnd ReportsCountByTheirEntries EndedReportsAreNoEnds ClosingMovesTheEnd
@@ -96,6 +98,8 @@ struct Notes {
     detached: Vec<BlobId>,
     removed: Vec<Bug>,
     old_comments: Vec<BugComment>,
+    /// The times of ends that the sums count wrongly.
+    ends: Vec<Timestamp>,
 }
 
 /// A memory store with one flaw.
@@ -177,6 +181,8 @@ impl Mutant {
             }
             Flaw::AddsAnyRevision if before.is_none() => (bug.revision, entry.revision) = (1, 1),
             Flaw::TakesOtherEntries => (entry.bug, entry.revision) = (bug.id, bug.revision),
+            Flaw::TakesOtherStatusesAfter => entry.to = content.status,
+            Flaw::TakesOtherStatusesBefore => entry.from = before.map(|before| before.content.status),
             _ => {}
         }
         (bug, entry)
@@ -219,6 +225,22 @@ impl Mutant {
         bug
     }
 
+    /// The bug after a change that changes nothing.
+    async fn revised(&self, bug: Bug) -> Result<Bug, StorageError> {
+        let after = Bug { revision: bug.revision + 1, ..bug };
+        let mut entry = self.store.bug_entries(&after.id, 0, 1).await?.swap_remove(0);
+        (entry.revision, entry.from, entry.to) = (after.revision, Some(after.content.status), after.content.status);
+        self.store.change_bug(&after, &entry).await?;
+        Ok(after)
+    }
+
+    /// How many ends within slots the sums count wrongly.
+    fn wrong_ends(&self, span: &Range<Timestamp>) -> u64 {
+        let slot = |time: Timestamp| time.micros().div_euclid(BUG_SLOT_MICROS);
+        let slots = slot(span.start)..slot(span.end);
+        u64::try_from(self.notes().ends.iter().filter(|end| slots.contains(&slot(**end))).count()).unwrap()
+    }
+
     /// Brings a report into the sums.
     async fn sum_report(&self, bug: &Bug, entry: &BugEntry, added: AddedBug) -> Result<(), StorageError> {
         let (mut bug, mut entry) = (Bug { group: None, ..bug.clone() }, entry.clone());
@@ -228,7 +250,7 @@ impl Mutant {
                 entry.bug = bug.id;
             }
             (Flaw::ReportsCountByTheirEntries, AddedBug::New) => bug.created_at = entry.at,
-            (Flaw::EndedReportsAreNoEnds, AddedBug::New) => entry.to = BugStatus::Open,
+            (Flaw::EndedReportsAreNoEnds, AddedBug::New) if entry.to.is_ended() => self.notes().ends.push(entry.at),
             (_, AddedBug::New) => {}
             _ => return Ok(()),
         }
@@ -244,13 +266,14 @@ impl Mutant {
             return Ok(());
         }
         let (mut bug, mut entry) = (Bug { group: None, ..bug.clone() }, entry.clone());
-        let was_ended = entry.from.is_some_and(BugStatus::is_ended);
+        let was_ended = before.content.status.is_ended();
+        // The sums can have missed a change.
+        entry.from = Some(before.content.status);
         match self.flaw {
             Flaw::SumsKeepTheSeverity => bug.content.severity = before.content.severity,
             Flaw::SumsKeepTheCategory => bug.content.category = before.content.category,
             Flaw::EndsAtTheLatestTime => entry.at = entry.at.max(before.updated_at),
-            Flaw::ReopeningsAreUncounted if was_ended && !entry.to.is_ended() => entry.from = None,
-            Flaw::ClosingIsAnotherEnd if was_ended && entry.to.is_ended() => entry.from = Some(BugStatus::Open),
+            Flaw::ClosingIsAnotherEnd if was_ended && entry.to.is_ended() => self.notes().ends.push(entry.at),
             Flaw::ClosingMovesTheEnd if was_ended && entry.to.is_ended() => bug.ended_at = Some(entry.at),
             Flaw::SumsOfOneTaskAtOnce => {
                 if self.is_busy.swap(true, Ordering::SeqCst) {
@@ -273,10 +296,7 @@ impl Mutant {
         let texts = [&content.title, &content.description, &content.reproduction_steps].map(String::as_str);
         let tags = content.tags.iter().filter(|_| self.flaw != Flaw::TagsAreUnsearched).map(Name::as_str);
         let known = bug_words(texts.into_iter().chain(tags));
-        let mut words = bug_words(query.words.iter().map(String::as_str));
-        if self.flaw != Flaw::EveryWordCounts {
-            words.truncate(MOST_SEARCHED_WORDS);
-        }
+        let words = query.searched_words();
         match self.flaw {
             Flaw::AnyWordFinds => words.is_empty() || words.iter().any(|word| known.contains(word)),
             Flaw::WordsByTheirBeginning => {
@@ -398,6 +418,7 @@ impl Bugs for Mutant {
         if forces || (self.flaw == Flaw::CreatesByChanging && before.is_none()) {
             let next = self.store.bug(&bug.id).await?.map_or(1, |before| before.revision + 1);
             (bug.revision, entry.revision) = (next, next);
+            entry.from = self.store.bug(&bug.id).await?.map(|before| before.content.status);
         }
         if self.flaw == Flaw::CreatesByChanging && before.is_none() {
             return Ok(self.store.add_bug(&bug, &entry).await? == AddedBug::New);
@@ -439,13 +460,18 @@ impl Bugs for Mutant {
             notes.devices.extend(&seen.devices);
         }
         if let (Flaw::OccurrencesAreRevisions, Some(bug)) = (self.flaw, &found) {
-            let after = Bug { revision: bug.revision + 1, ..bug.clone() };
-            let mut entry = self.store.bug_entries(&bug.id, 0, 1).await?.swap_remove(0);
-            entry.revision = after.revision;
-            self.store.change_bug(&after, &entry).await?;
-            found = Some(after);
+            found = Some(self.revised(bug.clone()).await?);
         }
         Ok(found.map(|bug| self.shown(bug)))
+    }
+
+    async fn bug_devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, StorageError> {
+        let limit = if self.flaw == Flaw::DevicesIgnoreTheLimit { u16::MAX } else { limit };
+        let mut devices = self.store.bug_devices(id, limit).await?;
+        if self.flaw == Flaw::DevicesInNoOrder {
+            devices.reverse();
+        }
+        Ok(devices)
     }
 
     async fn bug_entries(&self, id: &BugId, after: u64, limit: u16) -> Result<Vec<BugEntry>, StorageError> {
@@ -479,10 +505,7 @@ impl Bugs for Mutant {
         }
         let is_there = self.store.add_comment(&comment).await?;
         if let (Flaw::CommentsAreRevisions, Some(bug)) = (self.flaw, self.store.bug(&comment.bug).await?) {
-            let after = Bug { revision: bug.revision + 1, ..bug };
-            let mut entry = self.store.bug_entries(&comment.bug, 0, 1).await?.swap_remove(0);
-            entry.revision = after.revision;
-            self.store.change_bug(&after, &entry).await?;
+            self.revised(bug).await?;
         }
         self.notes().rewritten.insert(comment.id, comment);
         Ok(is_there || self.flaw == Flaw::CommentsOfAnyBug)
@@ -559,6 +582,10 @@ impl Bugs for Mutant {
             Flaw::FromIsExcluded => asked.from = asked.from.map(|from| later(from, 1)),
             Flaw::IgnoresTheSkip => asked.skip = 0,
             Flaw::SkipsAnything => asked.skip = asked.skip.min(MOST_SKIPPED),
+            Flaw::PassesOverWords => {
+                asked.words = asked.searched_words();
+                asked.words.truncate(MOST_SEARCHED_WORDS);
+            }
             Flaw::ListsOneTooMany => asked.limit = asked.limit.saturating_add(1),
             Flaw::LowIsWorst if asked.order.by == BugSort::Severity => {
                 asked.order.is_descending = !asked.order.is_descending;
@@ -571,12 +598,11 @@ impl Bugs for Mutant {
             Flaw::AnyWordFinds
             | Flaw::WordsByTheirBeginning
             | Flaw::TagsAreUnsearched
-            | Flaw::EveryWordCounts
             | Flaw::EmptySearchFindsNothing
             | Flaw::VersionsByTheirBeginning
             | Flaw::SeveritiesByTheirWords
             | Flaw::IdsAlwaysAscend
-                if query.skip <= MOST_SKIPPED =>
+                if query.check("mutant").is_ok() =>
             {
                 self.own_page(query).await?
             }
@@ -591,10 +617,29 @@ impl Bugs for Mutant {
         Ok(page)
     }
 
+    async fn bugs_after(&self, after: Option<&BugId>, limit: u16) -> Result<Vec<Bug>, StorageError> {
+        let limit = if self.flaw == Flaw::AllBugsIgnoreTheLimit { u16::MAX } else { limit };
+        let mut bugs = self.store.bugs_after(after, limit).await?;
+        match (self.flaw, after) {
+            (Flaw::AllBugsByTime, _) => bugs.sort_by_key(|bug| bug.created_at),
+            (Flaw::AllBugsWithTheLast, Some(after)) => {
+                let last = self.store.bug(after).await?;
+                bugs = last.into_iter().chain(bugs).take(limit.into()).collect();
+            }
+            _ => {}
+        }
+        Ok(bugs)
+    }
+
     async fn bug_summary(&self, span: Range<Timestamp>) -> Result<BugSummary, StorageError> {
         let mut summary = self.sums.bug_summary(self.bound(span.start)..self.bound(span.end)).await?;
-        if self.flaw == Flaw::ZerosAreListed {
-            summary.bugs.entry((BugStatus::Closed, BugSeverity::Low)).or_default();
+        match self.flaw {
+            Flaw::ZerosAreListed => {
+                summary.bugs.entry((BugStatus::Closed, BugSeverity::Low)).or_default();
+            }
+            Flaw::ClosingIsAnotherEnd => summary.ended += self.wrong_ends(&span),
+            Flaw::EndedReportsAreNoEnds => summary.ended = summary.ended.saturating_sub(self.wrong_ends(&span)),
+            _ => {}
         }
         Ok(summary)
     }
@@ -609,6 +654,7 @@ impl Bugs for Mutant {
         let mut days = self.sums.bug_days(&bounds).await?;
         for day in &mut days {
             match self.flaw {
+                Flaw::ReopeningsAreUncounted => day.reopened = 0,
                 Flaw::OpenForgetsReopenings => day.open = day.open.saturating_sub(day.reopened),
                 Flaw::MedianIsTheNinetieth => day.median_micros = day.ninetieth_micros,
                 Flaw::NinetiethIsTheMedian => day.ninetieth_micros = day.median_micros,
@@ -672,6 +718,7 @@ async fn broken_laws(flaw: Flaw, is_asked: impl Fn(&str) -> bool) -> Vec<&'stati
         attachments_are_there_until_they_are_removed
         a_list_has_what_meets_its_conditions
         a_list_is_in_its_order_page_by_page
+        all_bugs_are_read_in_the_order_of_their_ids
         bugs_are_found_by_their_words
         sums_equal_a_recount_after_any_history
         sums_equal_a_recount_when_tasks_change_at_once

@@ -7,8 +7,9 @@ mod servers;
 
 use std::path::Path;
 
-use sqal_storage::PostgresStore;
+use sqal_storage::bugs::BugSummary;
 use sqal_storage::postgres::PostgresConfig;
+use sqal_storage::{Bugs, PostgresStore, StorageErrorKind};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// The tables of a schema whose names `\dt bug_*` shows.
@@ -71,4 +72,44 @@ async fn the_file_makes_in_an_empty_schema_what_a_server_makes() {
     store.close().await;
     by_file.close().await.unwrap();
     by_server.close().await.unwrap();
+}
+
+async fn run(connection: &mut PgConnection, text: String) {
+    sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_of_another_program_is_left_as_it_is_and_the_refusal_says_what_to_do() {
+    for table in ["bug_reports", "bug_comments", "bug_metrics"] {
+        let config = servers::fresh_schema();
+        let mut other = empty(&config).await;
+        run(&mut other, format!("CREATE TABLE {table} (title text); INSERT INTO {table} VALUES ('kept')")).await;
+        let refused = PostgresStore::open(&config).await.unwrap_err();
+        assert_eq!(refused.kind, StorageErrorKind::ForeignTable { table: table.to_owned() });
+        let said = format!("table {table} exists and is not SQAL's: rename it");
+        assert!(refused.to_string().contains(&said), "{refused}");
+
+        run(&mut other, format!("ALTER TABLE {table} RENAME TO before_sqal")).await;
+        let store = PostgresStore::open(&config).await.unwrap();
+        assert_eq!(texts(&mut other, SHOWN).await, ["bug_comments", "bug_metrics", "bug_reports"]);
+        assert_eq!(texts(&mut other, "SELECT title FROM before_sqal").await, ["kept"]);
+        store.close().await;
+        other.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tables_that_an_older_program_has_left_behind_a_restore_are_made_anew() {
+    let config = servers::fresh_schema();
+    PostgresStore::open(&config).await.unwrap().close().await;
+    let mut behind = servers::behind(&config).await;
+    // Version 12 has made the tables of bugs.
+    let left = "INSERT INTO bug_metrics VALUES ('current', 'epoch', 'open', 'low', '', 7, 0);
+        DELETE FROM sqal_schema WHERE version > 11";
+    run(&mut behind, left.to_owned()).await;
+    let store = PostgresStore::open(&config).await.unwrap();
+    let at = |micros| sqal_core::Timestamp::from_micros(micros).unwrap();
+    assert_eq!(store.bug_summary(at(0)..at(1)).await.unwrap(), BugSummary::default());
+    store.close().await;
+    behind.close().await.unwrap();
 }

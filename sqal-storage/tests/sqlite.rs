@@ -18,8 +18,8 @@ use sqal_storage::{
     samples::{Hour, HourlyQuery},
     sqlite::SqliteConfig,
 };
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 async fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&SqliteConfig::at(folder.join("samples.db"))).await.unwrap()
@@ -290,6 +290,31 @@ async fn a_filled_file_goes_a_version_back_and_forth() {
     let refused = store.migrate_to(1).await.unwrap_err();
     assert_eq!(refused.kind, StorageErrorKind::SchemaTooOld { found: 1, oldest: 2 });
     assert_eq!(store.schema_version().await.unwrap(), newest, "nothing is changed on the way to nowhere");
+}
+
+/// A table of another program that has the name of one of ours is left as it is, and the refusal
+/// says what to do.
+#[tokio::test]
+async fn a_table_of_another_program_is_not_dropped() {
+    for table in ["bug_reports", "Bug_Comments", "bug_metrics"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let run = async |text: String| {
+            let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+            let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut other).await.unwrap();
+            other.close().await.unwrap();
+            rows.len()
+        };
+        run(format!("CREATE TABLE {table} (title TEXT); INSERT INTO {table} VALUES ('kept')")).await;
+        let refused = SqliteStore::open(&SqliteConfig::at(&path)).await.unwrap_err();
+        assert_eq!(refused.kind, StorageErrorKind::ForeignTable { table: table.to_owned() });
+        assert!(refused.to_string().contains("is not SQAL's: rename it"), "{refused}");
+
+        run(format!("ALTER TABLE {table} RENAME TO before_sqal")).await;
+        open(folder.path()).await.close().await;
+        assert_eq!(run("SELECT title FROM before_sqal WHERE title = 'kept'".to_owned()).await, 1);
+    }
 }
 
 /// Every documented column under its documented name (TSB-02 to TSB-06), with what the sample

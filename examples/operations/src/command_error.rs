@@ -100,8 +100,6 @@ pub(crate) enum CommandError {
     /// Some bugs of a file were not imported.
     #[error("{said}:\n  {}", .lines.join("\n  "))]
     RefusedBugs { said: String, lines: Vec<String> },
-    #[error("more than 10000 bugs have one time of their report: export them by status")]
-    BugsOfOneTime,
     /// An objective that no reader of files has refused has a burn rate that it cannot reach.
     #[error("{0}")]
     UnreachableBurn(#[from] UnreachableBurnError),

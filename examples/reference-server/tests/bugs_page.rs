@@ -1,4 +1,5 @@
-//! The page of bugs in a real browser: from a rejected tray to a bug that is resolved.
+//! The page of bugs in a real browser: from a rejected tray to a bug that is resolved, from a fault
+//! to its return, and the faults of the pages themselves.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part of the support")]
@@ -42,6 +43,27 @@ async fn click(browser: &mut Browser, button: &str) {
     browser.value(&format!("document.querySelector('{button}').click()")).await;
 }
 
+/// Begins the work on a bug.
+async fn begin(browser: &mut Browser, id: &str) {
+    let headers = json!({ "content-type": "application/merge-patch+json" });
+    let change = json!({ "status": "in_progress" }).to_string();
+    let options = json!({ "method": "PATCH", "headers": headers, "body": change });
+    let (status, answer) = ask(browser, &format!("/api/v1/bugs/{id}"), &options).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("in_progress")), "{answer}");
+}
+
+/// Chooses a text file for a field of the page.
+async fn choose(browser: &mut Browser, field: &str, name: &str, text: &str) {
+    let file = format!(
+        "(() => {{ const chosen = new DataTransfer(); \
+         chosen.items.add(new File([{}], {}, {{ type: 'text/plain' }})); \
+         document.querySelector('{field}').files = chosen.files; }})()",
+        json!(text),
+        json!(name)
+    );
+    browser.value(&file).await;
+}
+
 /// A bug to report.
 fn bug(title: &str, severity: &str) -> Value {
     json!({ "title": title, "description": "d", "severity": severity, "priority": "low" })
@@ -62,6 +84,49 @@ async fn says(browser: &mut Browser, element: &str, text: &str) {
     browser.until(&format!("document.querySelector('{element}')?.textContent.includes({})", json!(text))).await;
 }
 
+/// The public key of both projects of faults.
+const KEY: &str = "8d0f3c5b7a9e4d1c8b6a5f4e3d2c1b0a";
+
+/// A server with a project of devices, 7, and one of pages, 8.
+fn with_projects(data: &tempfile::TempDir) -> Server {
+    let file = data.path().join("projects.yaml");
+    let text = format!(
+        "- {{ id: 7, name: stations, kind: device, key: '{KEY}' }}\n\
+         - {{ id: 8, name: pages, kind: page, keys: ['{KEY}'] }}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let settings = [
+        ("SQAL_BUG_PROJECTS_FILE", file.to_str().unwrap()),
+        ("SQAL_BUG_OWN_FAULTS", "none"),
+        ("SQAL_CALLS_PER_MINUTE", "0"),
+    ];
+    Server::start_with(&settings, data.path(), "127.0.0.1:0")
+}
+
+/// Asks for the bugs until they are as expected. Returns them.
+async fn bugs_when(server: &Server, are_there: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    loop {
+        let (status, page) = tokio::task::block_in_place(|| server.get("/api/v1/bugs?limit=100"));
+        assert_eq!(status, 200, "{page}");
+        let bugs = page["items"].as_array().unwrap().clone();
+        if are_there(&bugs) {
+            return bugs;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A station reports a fault of its firmware.
+fn station_fails(server: &Server, firmware: &str) {
+    let frame = json!({ "function": "open", "filename": "valve.rs", "lineno": 9, "in_app": true });
+    let exception = json!({ "type": "ValveError", "value": "stuck", "stacktrace": { "frames": [frame] } });
+    let event = json!({ "release": firmware, "server_name": "ESP32_007", "exception": { "values": [exception] } });
+    let envelope = format!("{{}}\n{{\"type\":\"event\"}}\n{event}\n");
+    let path = format!("/api/7/envelope/?sentry_key={KEY}");
+    let (status, answer) = tokio::task::block_in_place(|| server.post(&path, &envelope));
+    assert_eq!(status, 200, "{answer}");
+}
+
 /// A rejected tray of the station, as the interface has it.
 fn rejected(server: &Server) -> Value {
     let is_rejected = |sample: &Value| sample["fusion"]["final_grade"] == "REJECT";
@@ -76,10 +141,7 @@ async fn follow(browser: &mut Browser, tray: &Value) {
     fill(browser, "#comment-text", "the lens is dirty").await;
     click(browser, "#comment-send").await;
     says(browser, "#comments", "the lens is dirty").await;
-    let file = "(() => { const chosen = new DataTransfer(); \
-        chosen.items.add(new File(['a line'], 'station.log', { type: 'text/plain' })); \
-        document.querySelector('#attach-file').files = chosen.files; })()";
-    browser.value(file).await;
+    choose(browser, "#attach-file", "station.log", "a line").await;
     click(browser, "#attach-send").await;
     says(browser, "#attachments", "station.log").await;
     let read = "fetch(document.querySelector('.attachment a').href).then(answer => answer.text())";
@@ -148,6 +210,77 @@ async fn a_rejected_tray_becomes_a_bug_in_two_clicks_and_is_followed_to_its_end(
     tokio::time::timeout(Duration::from_mins(3), look).await.expect("the bug is followed within three minutes");
 }
 
+/// A fault that a person has resolved comes again with the next firmware: its bug is open again,
+/// and the page says in which firmware, in both languages.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_comes_back_after_it_was_resolved_is_shown_as_regressed() {
+    let data = tempfile::tempdir().unwrap();
+    let server = with_projects(&data);
+    let look = async {
+        station_fails(&server, "1.0.0");
+        let found = bugs_when(&server, |bugs| !bugs.is_empty()).await.remove(0);
+        let address = format!("http://{}/bugs?id={}", server.address, found["id"].as_str().unwrap());
+        let mut browser = Browser::start().await;
+        browser.open(&address).await;
+        says(&mut browser, "#one-title", "ValveError: stuck").await;
+        says(&mut browser, "[data-fact=\"firmware_version\"]", "1.0.0").await;
+        assert_eq!(browser.value("document.querySelector('#one-state .doubt')").await, Value::Null);
+        click(&mut browser, "[data-to=\"resolved\"]").await;
+        browser.until("document.querySelector('#one-state').dataset.status === 'resolved'").await;
+
+        station_fails(&server, "1.1.0");
+        let again = bugs_when(&server, |bugs| bugs.iter().any(|bug| bug["group"]["count"] == 2)).await;
+        let [back] = &again[..] else { panic!("one fault is one bug: {again:?}") };
+        assert_eq!((&back["id"], &back["reopened"]), (&found["id"], &json!(1)), "{back}");
+        browser.open(&address).await;
+        browser.until("document.querySelector('#one-state')?.dataset.status === 'open'").await;
+        says(&mut browser, "#one-state", "Regressed in firmware 1.1.0").await;
+        says(&mut browser, "#history", "resolved → open · Regressed in firmware 1.1.0").await;
+        click(&mut browser, ".top [data-lang=\"fr\"]").await;
+        says(&mut browser, "#one-state", "Revenue dans le micrologiciel 1.1.0").await;
+        says(&mut browser, "#history", "résolue → ouverte · Revenue dans le micrologiciel 1.1.0").await;
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the fault is back within two minutes");
+}
+
+/// A script error of a page is one bug, to which each page reports at most five times, and its
+/// policy lets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_error_of_a_page_becomes_one_bug_however_often_it_is_thrown() {
+    let data = tempfile::tempdir().unwrap();
+    let server = with_projects(&data);
+    let throw = "(() => { for (let n = 0; n < 8; n += 1) \
+        setTimeout(() => { throw new TypeError('planted of jo@plant.example'); }); })()";
+    let counted = |count: u64| move |bugs: &[Value]| bugs.iter().any(|bug| bug["group"]["count"] == count);
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/", server.address)).await;
+        says(&mut browser, "#bugs-open", "(0 open)").await;
+        browser.value(throw).await;
+        bugs_when(&server, counted(5)).await;
+        browser.open(&format!("http://{}/bugs?assignee=jo", server.address)).await;
+        says(&mut browser, "#found", "No bug").await;
+        browser.value(throw).await;
+        let bugs = bugs_when(&server, counted(10)).await;
+        let [bug] = &bugs[..] else { panic!("one error is one bug: {bugs:?}") };
+        assert_eq!((&bug["source"], &bug["title"]), (&json!("page"), &json!("TypeError: planted of …")), "{bug}");
+        assert_eq!((&bug["status"], &bug["category"]), (&json!("open"), &json!("frontend")), "{bug}");
+        assert_eq!(bug["firmware_version"], env!("CARGO_PKG_VERSION"), "{bug}");
+        assert!(bug["description"].as_str().unwrap().ends_with("doing: /"), "{bug}");
+
+        // A promise that is refused is another fault, and a page that is loaded anew tells it.
+        browser.open(&format!("http://{}/", server.address)).await;
+        says(&mut browser, "#bugs-open", "(1 open)").await;
+        browser.value("(() => { setTimeout(() => { Promise.reject(new RangeError('planted')); }); })()").await;
+        let bugs = bugs_when(&server, |bugs| bugs.len() == 2).await;
+        assert!(bugs.iter().any(|bug| bug["title"] == "RangeError: planted"), "{bugs:?}");
+        // The browser has nothing else to complain of, such as a request that the policy refuses.
+        assert!(browser.complaints.iter().all(|said| said.contains("planted")), "{:?}", browser.complaints);
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the error is reported within two minutes");
+}
+
 /// The list has its filters in its address, its figures lead to lists, and texts of people stay
 /// texts.
 #[tokio::test(flavor = "multi_thread")]
@@ -163,16 +296,21 @@ async fn dsh_07_the_list_is_filtered_by_links_and_has_the_four_figures() {
         }
         let markup = "<img src=x onerror=\"document.title = 'taken'\">";
         let critical = reported(&mut browser, &bug(markup, "critical")).await;
-        browser.open(&format!("http://{}/bugs?status=open", server.address)).await;
-        says(&mut browser, "#found", "1 to 50 of 52").await;
+        let begun = reported(&mut browser, &bug("begun", "low")).await;
+        begin(&mut browser, &begun).await;
+        browser.open(&format!("http://{}/bugs?status=not_ended", server.address)).await;
+        says(&mut browser, "#found", "1 to 50 of 53 · the open ones first").await;
+        says(&mut browser, ".places [aria-current=\"page\"]", "Not ended").await;
         says(&mut browser, "#figures", "critical 1").await;
-        says(&mut browser, "#figures", "low 51").await;
+        // What is in progress has not ended.
+        says(&mut browser, "#figures", "low 52").await;
         says(&mut browser, "#figures", "Resolved today").await;
         says(&mut browser, "#figures", "Average resolution time").await;
-        says(&mut browser, "#figures", "Critical bugs").await;
+        says(&mut browser, "#figures", "Critical, not ended").await;
         click(&mut browser, "#paging a").await;
         browser.arrives("skip=50").await;
-        says(&mut browser, "#found", "51 to 52 of 52").await;
+        says(&mut browser, "#found", "51 to 53 of 53").await;
+        assert_eq!(browser.value("document.querySelector('#bugs-rows tr:last-child').dataset.bug").await, json!(begun));
         click(&mut browser, ".severity-count[data-severity=\"critical\"] a").await;
         browser.arrives("severity=critical").await;
         says(&mut browser, &format!("[data-bug=\"{critical}\"] .title-link"), markup).await;
@@ -199,13 +337,68 @@ async fn a_refusal_is_shown_in_words_and_what_was_written_stays() {
         says(&mut browser, "#new-problem", "E-mail of the reporter: ").await;
         click(&mut browser, ".top [data-lang=\"fr\"]").await;
         click(&mut browser, "#new-send").await;
-        says(&mut browser, "#new-problem", "E-mail de la personne\u{a0}: ").await;
+        says(&mut browser, "#new-problem", "E-mail du déclarant\u{a0}: ").await;
         assert_eq!(browser.value("document.querySelector('#new-title').value").await, "t");
         says(&mut browser, "label[for=\"new-description\"]", "(obligatoire)").await;
         browser.open(&format!("http://{}/bugs?id=../devices", server.address)).await;
-        says(&mut browser, "#told", "Cette adresse n’est pas celle d’une anomalie.").await;
+        browser.until("!document.querySelector('#missing').hidden").await;
+        says(&mut browser, "#missing-title", "Anomalie introuvable").await;
+        says(&mut browser, "#missing a", "Toutes les anomalies").await;
     };
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the refusal is shown within two minutes");
+}
+
+/// A file of the form for a new bug is attached to the bug. If it is refused, the form says why and
+/// leads to the bug; it makes no second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_new_bug_is_attached_and_a_refused_one_leaves_the_bug() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/bugs?new=1&title=t&description=d", server.address)).await;
+        says(&mut browser, "#new-severity-hint", "critical if the line stands").await;
+        // A picture by its name, but not by its content.
+        choose(&mut browser, "#new-file", "lens.png", "a line").await;
+        click(&mut browser, "#new-send").await;
+        says(&mut browser, "#new-problem", "The bug is reported, but lens.png is not attached: ").await;
+        browser
+            .until("!document.querySelector('#new-made').hidden && !document.querySelector('#new-send').disabled")
+            .await;
+        choose(&mut browser, "#new-file", "station.log", "a line").await;
+        click(&mut browser, "#new-send").await;
+        browser.arrives("/bugs?id=").await;
+        says(&mut browser, "#attachments", "station.log").await;
+        says(&mut browser, "#history summary", "What was reported").await;
+        assert_eq!(bugs_when(&server, |bugs| !bugs.is_empty()).await.len(), 1);
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the file is attached within two minutes");
+}
+
+/// A bug names the bugs to which it is linked by their titles.
+#[tokio::test(flavor = "multi_thread")]
+async fn linked_bugs_are_named_by_their_titles_and_an_unknown_one_is_not_found() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let look = async {
+        let mut browser = Browser::start().await;
+        browser.open(&format!("http://{}/bugs", server.address)).await;
+        says(&mut browser, "#found", "No bug").await;
+        let cause = reported(&mut browser, &bug("the lens is dirty", "low")).await;
+        let effect = reported(&mut browser, &bug("trays are rejected", "low")).await;
+        let change = json!({ "relates_to": [cause] }).to_string();
+        let headers = json!({ "content-type": "application/merge-patch+json" });
+        let options = json!({ "method": "PATCH", "headers": headers, "body": change });
+        let (status, answer) = ask(&mut browser, &format!("/api/v1/bugs/{effect}"), &options).await;
+        assert_eq!(status, 200, "{answer}");
+        browser.open(&format!("http://{}/bugs?id={effect}", server.address)).await;
+        says(&mut browser, "[data-fact=\"relates_to\"] a", "the lens is dirty").await;
+        let unknown = "00000000-0000-4000-8000-000000000000";
+        browser.open(&format!("http://{}/bugs?id={unknown}", server.address)).await;
+        browser.until("!document.querySelector('#missing').hidden && document.querySelector('#one').hidden").await;
+        says(&mut browser, "#missing-title", "Bug not found").await;
+    };
+    tokio::time::timeout(Duration::from_mins(2), look).await.expect("the title is shown within two minutes");
 }
 
 /// A test computes expressions on the module `page`, each with its value.
@@ -277,6 +470,37 @@ async fn a_change_is_what_differs_and_needs_a_reason_as_the_server_says() {
             json!({ "tags": null, "category": "y" }),
         ),
         (steps, json!(true)),
+    ])
+    .await;
+}
+
+/// The stack of a fault of the page is read in the forms of every browser, and what is told names
+/// no person.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_the_page_is_told_by_its_frames_and_without_a_person() {
+    let frame = |function: &str, filename: &str, lineno: u32, colno: u32, in_app: bool| json!({ "function": function, "filename": filename, "lineno": lineno, "colno": colno, "in_app": in_app });
+    let exception = |kind: &str, value: &str| json!({ "type": kind, "value": value, "stacktrace": { "frames": [] } });
+    let of_chromium = "page.framesOf(`TypeError: x\n    at f (${location.origin}/bugs.js?v=1:10:5)\n    at async \
+        ${location.origin}/q/bugs.js:3:4\n    at Array.forEach (<anonymous>)\n    at new A (chrome-extension://b/x.js:1:2)`)";
+    let of_firefox = "page.framesOf(`g@${location.origin}/bugs.js:10:5\n@http://other/x.js:1:2\n[native code]`)";
+    compute(&[
+        (
+            of_chromium,
+            json!([
+                frame("new A", "chrome-extension://b/x.js", 1, 2, false),
+                frame("<anonymous>", "/q/bugs.js", 3, 4, true),
+                frame("f", "/bugs.js", 10, 5, true),
+            ]),
+        ),
+        (
+            of_firefox,
+            json!([frame("<anonymous>", "http://other/x.js", 1, 2, false), frame("g", "/bugs.js", 10, 5, true)]),
+        ),
+        ("page.framesOf('x@h/y.js:1:2\\n'.repeat(9000)).length", json!(50)),
+        ("page.exceptionOf('no mail to jo@plant.example', [])", exception("Thrown", "no mail to …")),
+        ("page.exceptionOf({ name: 'jo' }, [])", exception("Thrown", "[object Object]")),
+        ("page.exceptionOf(undefined, [])", exception("Thrown", "undefined")),
+        ("page.exceptionOf(new RangeError('x'.repeat(9000)), []).value.length", json!(500)),
     ])
     .await;
 }

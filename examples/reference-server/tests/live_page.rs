@@ -1,6 +1,7 @@
 //! The live page in a real browser: the station cards, updates, languages and tokens.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "each test file uses its part of the support")]
 mod browser;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;

@@ -1,7 +1,7 @@
 //! How soon each lasting fault of a station is named, and how often a calm station is accused.
 //!
-//! `cargo run --release -p station-study -- 1000 200` simulates a thousand
-//! shifts without a fault and two hundred occurrences of each fault, and prints the table of
+//! `cargo run --release -p station-study -- 1000 100` simulates a thousand
+//! shifts without a fault and a hundred occurrences of each fault, and prints the table of
 //! `docs/stations.md`.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a command")]
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::query::Query;
+use crate::query::{Query, is_label_name};
 use crate::words::Words;
 
 /// Who is told, and how fast something must be done.
@@ -91,12 +91,6 @@ impl fmt::Display for RuleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
-}
-
-/// Whether a text is the name of a label, and of an alert: a letter or `_`, then also digits.
-pub(crate) fn is_label_name(text: &str) -> bool {
-    let first = text.as_bytes().first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    first && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// How long a condition must hold before the alert fires, and how long the alert goes on firing

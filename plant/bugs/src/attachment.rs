@@ -9,7 +9,7 @@ use sqal_core::Name;
 use crate::report::{InvalidField, Limit};
 
 /// The largest attachment, in bytes: 10 MiB.
-pub const MOST_ATTACHMENT: usize = 10 * 1024 * 1024;
+pub const LARGEST_ATTACHMENT: usize = 10 * 1024 * 1024;
 
 /// The most attachments of a bug.
 pub const MOST_ATTACHMENTS: u16 = 50;
@@ -17,8 +17,11 @@ pub const MOST_ATTACHMENTS: u16 = 50;
 /// What a file is whose content is not recognised.
 const UNKNOWN: &str = "application/octet-stream";
 
+/// The media type of a core dump.
+pub(crate) const CORE_DUMP: &str = "application/x-coredump";
+
 /// The media types of core dumps; those of ESP32 devices begin with no signature.
-const CORE_DUMPS: [&str; 2] = ["application/x-coredump", "application/x-core"];
+const CORE_DUMPS: [&str; 2] = [CORE_DUMP, "application/x-core"];
 
 /// The endings of core dumps.
 const CORE_ENDINGS: [&str; 2] = ["core", "coredump"];
@@ -151,11 +154,11 @@ enum Content {
 ///
 /// # Errors
 ///
-/// [`InvalidField`] for `content`, if the file is empty, has more than [`MOST_ATTACHMENT`] bytes,
-/// is something else than its type or its name says, or is not recognised and not declared.
+/// [`InvalidField`] for `content`, if the file is empty, has more than [`LARGEST_ATTACHMENT`]
+/// bytes, is something else than its type or its name says, or is not recognised and not declared.
 pub fn media_type(name: &str, declared: Option<&str>, bytes: &[u8]) -> Result<Name<100>, InvalidField> {
-    if bytes.is_empty() || bytes.len() > MOST_ATTACHMENT {
-        let limit = Limit::new(format!("1 to {MOST_ATTACHMENT} bytes"), format!("1 à {MOST_ATTACHMENT} octets"));
+    if bytes.is_empty() || bytes.len() > LARGEST_ATTACHMENT {
+        let limit = Limit::new(format!("1 to {LARGEST_ATTACHMENT} bytes"), format!("1 à {LARGEST_ATTACHMENT} octets"));
         return Err(InvalidField::new("content", &format!("{} bytes", bytes.len()), limit));
     }
     let declared = declared.map(bare).filter(|declared| !declared.is_empty());
@@ -183,6 +186,22 @@ pub fn media_type(name: &str, declared: Option<&str>, bytes: &[u8]) -> Result<Na
     Name::new(&found).map_err(|_| other(UNKNOWN))
 }
 
+/// Whether a file is a core dump, by its content, its declared media type and its name.
+pub(crate) fn is_core_dump(name: &str, declared: Option<&str>, bytes: &[u8]) -> bool {
+    media_type(name, declared, bytes).is_ok_and(|kind| kind.as_str() == CORE_DUMP)
+}
+
+/// Whether a declared media type says nothing of the content.
+pub(crate) fn says_nothing(declared: &str) -> bool {
+    let declared = bare(declared);
+    declared.is_empty() || declared == UNKNOWN
+}
+
+/// Whether bytes begin as a minidump.
+pub(crate) fn is_minidump(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"MDMP")
+}
+
 /// A media type without parameters, in small letters.
 fn bare(declared: &str) -> String {
     declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -203,12 +222,12 @@ fn content(bytes: &[u8]) -> Content {
         };
         return Content::Text(signature.as_ref().filter(is_known).map(|found| (found.0, found.1)));
     }
-    if bytes.starts_with(b"MDMP") {
+    if is_minidump(bytes) {
         return Content::Signed("application/x-minidump", "dmp");
     }
     // ELF files of the type `ET_CORE` (4), in either order of bytes.
     if bytes.starts_with(b"\x7fELF") && matches!(bytes.get(16..18), Some([4, 0] | [0, 4])) {
-        return Content::Signed(CORE_DUMPS[0], CORE_ENDINGS[0]);
+        return Content::Signed(CORE_DUMP, CORE_ENDINGS[0]);
     }
     match signature {
         Some((found, usual, _)) if found != UNKNOWN => Content::Signed(found, usual),
@@ -269,7 +288,7 @@ fn unknown_type(
         return Err(UNKNOWN);
     }
     match (is_core, is_plain) {
-        (true, _) => Ok(Cow::Borrowed(CORE_DUMPS[0])),
+        (true, _) => Ok(Cow::Borrowed(CORE_DUMP)),
         (false, true) => Ok(Cow::Borrowed(UNKNOWN)),
         (false, false) => Err(UNKNOWN),
     }
@@ -361,8 +380,8 @@ mod tests {
             assert_eq!(refused.field, "content", "{name}");
             assert_ne!(refused.limit, refused.limit_fr);
         }
-        assert!(media_type("a.txt", None, &vec![b'a'; MOST_ATTACHMENT]).is_ok());
-        let refused = media_type("a.txt", None, &vec![b'a'; MOST_ATTACHMENT + 1]).unwrap_err();
+        assert!(media_type("a.txt", None, &vec![b'a'; LARGEST_ATTACHMENT]).is_ok());
+        let refused = media_type("a.txt", None, &vec![b'a'; LARGEST_ATTACHMENT + 1]).unwrap_err();
         assert_eq!(refused.value, "10485761 bytes");
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use sqal_core::Timestamp;
-use sqal_storage::bugs::{BesideId, Bug, BugPerson};
+use sqal_storage::bugs::{BesideId, Bug, BugPerson, BugStatus};
 
 /// Something that happened to a bug, and is stored. It holds no personal datum: its reporter is
 /// named by a subject alone. Internal comments make no event.
@@ -12,6 +12,8 @@ use sqal_storage::bugs::{BesideId, Bug, BugPerson};
 pub struct BugEvent {
     /// What happened.
     pub kind: BugEventKind,
+    /// The status of the bug before it; `None` for a new bug.
+    pub from: Option<BugStatus>,
     /// The bug after it.
     pub bug: Bug,
     /// Who did it.

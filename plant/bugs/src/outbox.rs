@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::Serialize;
 use sqal_core::Name;
-use sqal_storage::bugs::{Bug, BugTag};
+use sqal_storage::bugs::{Bug, BugStatus, BugTag};
 use sqal_work::Outbox;
 use sqal_work::outbox::DedupeKey;
 use sqal_work::outbox::webhook::{InvalidEvent, WebhookEvent};
@@ -46,6 +46,8 @@ struct EventData<'a> {
     by: &'a str,
     comment: Option<String>,
     group: Option<GroupData<'a>>,
+    /// The status before the event.
+    from: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -91,7 +93,7 @@ fn dedupe_key(event: &BugEvent) -> DedupeKey {
 }
 
 fn webhook(event: &BugEvent) -> Result<WebhookEvent, InvalidEvent> {
-    let BugEvent { kind, bug, by, at, comment } = event;
+    let BugEvent { kind, from, bug, by, at, comment } = event;
     let (content, links) = (&bug.content, &bug.content.links);
     let data = EventData {
         id: bug.id.to_string(),
@@ -113,6 +115,7 @@ fn webhook(event: &BugEvent) -> Result<WebhookEvent, InvalidEvent> {
         by: by.as_str(),
         comment: comment.as_ref().map(ToString::to_string),
         group: group(bug),
+        from: from.map(BugStatus::as_str),
     };
     WebhookEvent::new(kind.as_str().parse()?, *at, &data)
 }
@@ -167,7 +170,7 @@ mod tests {
             id: BugId::from_random([0; 16]),
             revision: 5,
             source: BugSource::Device,
-            reporter: new.reporter().map(crate::Reporter::subject),
+            reporter: new.reporter().and_then(|_| Name::new("bug-7").ok()),
             created_at: at,
             updated_at: at,
             ended_at: None,
@@ -175,7 +178,8 @@ mod tests {
             content: new.content().clone(),
             group: Some(group),
         };
-        BugEvent { kind: BugEventKind::Regressed, bug, by: Name::new("device").unwrap(), at, comment: None }
+        let (kind, from, by) = (BugEventKind::Regressed, Some(BugStatus::Resolved), Name::new("device").unwrap());
+        BugEvent { kind, from, bug, by, at, comment: None }
     }
 
     /// Receivers depend on this form: members are only ever added.
@@ -190,7 +194,7 @@ mod tests {
             r#""source":"device","device_id":"POSTE3","firmware_version":null,"sample_id":null,"#,
             r#""created_at":"2024-10-26T23:00:00Z","updated_at":"2024-10-26T23:00:00Z","reopened":1,"#,
             r#""by":"device","comment":null,"group":{"count":3,"devices":2,"#,
-            r#""first_seen":"2024-10-26T23:00:00Z","last_seen":"2024-10-26T23:00:00Z","regressed_in":"2.4.0"}}}"#,
+            r#""first_seen":"2024-10-26T23:00:00Z","last_seen":"2024-10-26T23:00:00Z","regressed_in":"2.4.0"},"from":"resolved"}}"#,
         );
         assert_eq!(webhook.body(), expected);
     }

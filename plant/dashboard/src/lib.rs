@@ -9,7 +9,8 @@
 //! ```
 //! use sqal_dashboard::{Parts, page_at};
 //!
-//! let page = page_at("/quality", "terrine", Parts { stations: true, description: false, bugs: true });
+//! let parts = Parts { stations: true, description: false, bugs: true, dsn: None };
+//! let page = page_at("/quality", "terrine", parts);
 //! assert!(page.starts_with("<!doctype html>") && page.contains("terrine"));
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -18,6 +19,7 @@
 pub const SCRIPT: &str = concat!(
     include_str!("script/open.js"),
     include_str!("script/beside.js"),
+    include_str!("script/faults.js"),
     include_str!("script/words.js"),
     include_str!("script/language.js"),
     include_str!("script/numbers.js"),
@@ -52,6 +54,7 @@ pub const STYLE: &str = include_str!("dashboard.css");
 pub const BUGS_SCRIPT: &str = concat!(
     include_str!("bugs/script/open.js"),
     include_str!("script/beside.js"),
+    include_str!("script/faults.js"),
     include_str!("script/words.js"),
     include_str!("bugs/script/words.js"),
     include_str!("script/language.js"),
@@ -78,13 +81,16 @@ pub const BUGS_STYLE: &str = include_str!("bugs/bugs.css");
 
 /// The parts of the server that the page may offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parts {
+pub struct Parts<'a> {
     /// Whether stations can connect.
     pub stations: bool,
     /// Whether the interface is described under `docs`.
     pub description: bool,
     /// Whether bugs are followed, with their page under `bugs`.
     pub bugs: bool,
+    /// The DSN under which the page reports its own faults as clients of Sentry do, without the
+    /// host: `KEY@/PROJECT`. Without it the page reports none.
+    pub dsn: Option<&'a str>,
 }
 
 /// The attribute that hides an element whose feature this build does not have.
@@ -97,28 +103,42 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// The element that says under which DSN a page reports its own faults, and its version; empty
+/// without a DSN.
+fn reporting(dsn: Option<&str>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    dsn.map_or_else(String::new, |dsn| {
+        format!("<meta name=\"sqal-dsn\" content=\"{}\" data-release=\"sqal-page@{version}\">", escaped(dsn))
+    })
+}
+
 /// The live page for a place under a path without a slash at its end, for example `/quality`; the
 /// empty path is the root. `product` says what is graded, in plain words.
 #[must_use]
-pub fn page_at(path: &str, product: &str, parts: Parts) -> String {
+pub fn page_at(path: &str, product: &str, parts: Parts<'_>) -> String {
     include_str!("index.html")
         .replace("{sign-in}", include_str!("sign_in.html"))
         .replace("{ws-hidden}", hidden_unless(parts.stations))
         .replace("{docs-hidden}", hidden_unless(parts.description))
         .replace("{bugs-hidden}", hidden_unless(parts.bugs))
+        .replace("{dsn}", &reporting(parts.dsn))
         .replace("{here}", &path.replace('&', "&amp;"))
         .replace("{product}", &escaped(product))
 }
 
-/// The page of bugs for a place under a path, as [`page_at`] takes it.
+/// The page of bugs for a place under a path, as [`page_at`] takes it, and with the DSN of
+/// [`Parts::dsn`].
 ///
 /// ```
-/// let page = sqal_dashboard::bugs_page_at("/quality");
-/// assert!(page.contains("src=\"/quality/bugs.js\""));
+/// let page = sqal_dashboard::bugs_page_at("/quality", Some("8d0f3c5b@/2"));
+/// assert!(page.contains("src=\"/quality/bugs.js\"") && page.contains("content=\"8d0f3c5b@/2\""));
 /// ```
 #[must_use]
-pub fn bugs_page_at(path: &str) -> String {
-    include_str!("bugs/bugs.html").replace("{sign-in}", include_str!("sign_in.html")).replace("{here}", &escaped(path))
+pub fn bugs_page_at(path: &str, dsn: Option<&str>) -> String {
+    include_str!("bugs/bugs.html")
+        .replace("{sign-in}", include_str!("sign_in.html"))
+        .replace("{dsn}", &reporting(dsn))
+        .replace("{here}", &escaped(path))
 }
 
 #[cfg(test)]
@@ -129,5 +149,20 @@ mod tests {
     fn what_is_graded_cannot_leave_its_attribute() {
         assert_eq!(escaped("foie gras trays"), "foie gras trays");
         assert_eq!(escaped("\"><b>&amp;"), "&quot;&gt;&lt;b&gt;&amp;amp;");
+    }
+
+    #[test]
+    fn a_page_reports_its_faults_only_under_a_dsn() {
+        let parts = Parts { stations: true, description: true, bugs: true, dsn: None };
+        let named = "<meta name=\"sqal-dsn\" content=\"a&quot;b@/2\" data-release=\"sqal-page@";
+        for (page, has_dsn) in [
+            (page_at("", "terrine", parts), false),
+            (page_at("", "terrine", Parts { dsn: Some("a\"b@/2"), ..parts }), true),
+            (bugs_page_at("", None), false),
+            (bugs_page_at("", Some("a\"b@/2")), true),
+        ] {
+            assert_eq!((page.contains(named), page.contains("sqal-dsn")), (has_dsn, has_dsn), "{page}");
+            assert!(!page.contains("{dsn}"), "{page}");
+        }
     }
 }

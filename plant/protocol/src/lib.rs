@@ -25,6 +25,7 @@ pub mod answer;
 mod block;
 pub mod body;
 mod cbor;
+pub mod contact;
 pub mod document;
 pub mod encoding;
 pub mod frame;

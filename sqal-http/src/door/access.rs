@@ -10,7 +10,7 @@ use sqal_intake::Holder;
 
 use crate::door::browser_session;
 use crate::door::browser_session::{RandomnessError, Session, SessionKey, Sessions};
-use crate::door::caller::{Caller, Credential, Grant};
+use crate::door::caller::{Caller, Credential, Grant, only_device_of};
 use crate::door::host_callers::HostCallers;
 use crate::door::problem::Problem;
 use crate::door::token_file::{InvalidTokenFile, Token, TokenFile};
@@ -228,7 +228,8 @@ impl Access {
 
     /// Whether a holder may hand in samples of a device now, by any of its tokens. On a server
     /// without tokens every holder may.
-    pub(crate) fn may_bring(&self, holder: &Holder, device: &DeviceId, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn may_bring(&self, holder: &Holder, device: &DeviceId, now: Timestamp) -> bool {
         if let Some(host) = &self.host {
             return host.may_bring(holder, device);
         }
@@ -238,6 +239,18 @@ impl Access {
                 && known.until.is_none_or(|until| now < until)
                 && Caller::Known(known.name, known.grant, None).speaks_for(device)
         })
+    }
+
+    /// The device of a holder whose tokens permit, now, samples of one device and of no other.
+    /// `None` for a gateway, for a person, and on a server without tokens.
+    #[must_use]
+    pub fn only_device(&self, holder: &Holder, now: Timestamp) -> Option<DeviceId> {
+        if let Some(host) = &self.host {
+            return host.only_device(holder);
+        }
+        let table = self.table()?;
+        let valid = |known: &&Known| known.name == *holder && known.until.is_none_or(|until| now < until);
+        only_device_of(table.values().filter(valid).map(|known| known.grant))
     }
 
     /// Whether a caller that was let in would be let in again.
@@ -390,6 +403,26 @@ mod tests {
         let tokens = vec![token("marie", Grant::Role(Role::Viewer), "a long token of hers", None)];
         let access = Access::of(TokenFile { tokens }).unwrap();
         assert_eq!(access.caller(&none, &extensions, at(0)).unwrap_err().status, 401);
+    }
+
+    #[test]
+    fn a_holder_is_one_device_while_its_tokens_name_no_other() {
+        let (one, two) = (Grant::Device(name("ESP32_001")), Grant::Device(name("ESP32_002")));
+        let tokens = vec![
+            token("camera", one, "old", None),
+            token("camera", one, "new", None),
+            token("moved", two, "before", Some(100)),
+            token("moved", one, "after", None),
+            token("gateway", Grant::Gateway, "of the line", None),
+            token("gateway", one, "of a device", None),
+            token("marie", Grant::Role(Role::Viewer), "hers", None),
+        ];
+        let access = Access::of(TokenFile { tokens }).unwrap();
+        let only = |holder: &str, now: i64| access.only_device(&name(holder), at(now));
+        assert_eq!(only("camera", 0), Some(name("ESP32_001")));
+        assert_eq!((only("moved", 99), only("moved", 100)), (None, Some(name("ESP32_001"))));
+        assert_eq!((only("gateway", 0), only("marie", 0), only("unknown", 0)), (None, None, None));
+        assert_eq!(Access::open().only_device(&name("camera"), at(0)), None);
     }
 
     #[test]

@@ -60,6 +60,19 @@ pub enum Grant {
     Role(Role),
 }
 
+/// The device of a holder with these grants, if it may hand in samples of one device only.
+pub(crate) fn only_device_of(grants: impl IntoIterator<Item = Grant>) -> Option<DeviceId> {
+    let mut only = None;
+    for grant in grants {
+        match grant {
+            Grant::Device(device) if only.is_none_or(|only| only == device) => only = Some(device),
+            Grant::Device(_) | Grant::Gateway => return None,
+            Grant::Role(_) => {}
+        }
+    }
+    only
+}
+
 /// The caller of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "one per request or connection, copied and never allocated")]

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use sqal_core::DeviceId;
 use sqal_intake::Holder;
 
-use crate::door::caller::{Caller, Grant};
+use crate::door::caller::{Caller, Grant, only_device_of};
 
 /// The most pairs of holder and purpose that are remembered. The letters of further pairs are not
 /// replayed.
@@ -33,6 +33,12 @@ impl HostCallers {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.contains(&(*holder, Grant::Gateway)) || known.contains(&(*holder, Grant::Device(*device)))
     }
+
+    /// The device as which the host application has vouched for this holder, if it is one only.
+    pub(crate) fn only_device(&self, holder: &Holder) -> Option<DeviceId> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        only_device_of(known.iter().filter(|(name, _)| name == holder).map(|(_, grant)| *grant))
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +58,9 @@ mod tests {
         assert!(!callers.may_bring(&camera, &ours), "a person makes no measurement");
         callers.remember(&Caller::Known(camera, Grant::Device(ours), None));
         assert!(callers.may_bring(&camera, &ours) && !callers.may_bring(&camera, &other));
+        assert_eq!((callers.only_device(&camera), callers.only_device(&name("another"))), (Some(ours), None));
+        callers.remember(&Caller::Known(camera, Grant::Device(other), None));
+        assert_eq!(callers.only_device(&camera), None, "it is two devices");
         callers.remember(&Caller::Known(name("gateway"), Grant::Gateway, None));
         assert!(callers.may_bring(&name("gateway"), &other) && !callers.may_bring(&name("another"), &other));
     }

@@ -62,10 +62,27 @@ fn html(page: String) -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
+/// The DSN under which the pages report their own faults.
+#[cfg(feature = "bugs")]
+fn dsn(services: &Services) -> Option<String> {
+    services.plant.bugs.as_ref()?.page.as_ref().map(ToString::to_string)
+}
+
+/// No DSN: there are no bugs that a page could report.
+#[cfg(not(feature = "bugs"))]
+const fn dsn(_: &Services) -> Option<String> {
+    None
+}
+
 /// `GET /`: the live page. Its assets lie beside it, under any prefix that the request has.
 pub(crate) async fn page(State(services): State<Arc<Services>>, OriginalUri(asked): OriginalUri) -> Response {
-    let parts =
-        Parts { stations: cfg!(feature = "ws"), description: cfg!(feature = "openapi"), bugs: cfg!(feature = "bugs") };
+    let dsn = dsn(&services);
+    let parts = Parts {
+        stations: cfg!(feature = "ws"),
+        description: cfg!(feature = "openapi"),
+        bugs: cfg!(feature = "bugs"),
+        dsn: dsn.as_deref(),
+    };
     html(page_at(asked.path().trim_end_matches('/'), &services.plant.product, parts))
 }
 
@@ -82,8 +99,9 @@ pub(crate) async fn script(headers: HeaderMap) -> Response {
 /// `GET /bugs`: the page of bugs. Its assets and the live page lie beside it, under any prefix that
 /// the request has.
 #[cfg(feature = "bugs")]
-pub(crate) async fn bugs_page(OriginalUri(asked): OriginalUri) -> Response {
-    html(bugs_page_at(asked.path().strip_suffix("/bugs").unwrap_or_default()))
+pub(crate) async fn bugs_page(State(services): State<Arc<Services>>, OriginalUri(asked): OriginalUri) -> Response {
+    let path = asked.path().strip_suffix("/bugs").unwrap_or_default();
+    html(bugs_page_at(path, dsn(&services).as_deref()))
 }
 
 /// `GET /bugs.css`: the style sheet of the page of bugs.

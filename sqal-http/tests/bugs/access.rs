@@ -54,6 +54,8 @@ async fn bug_06_internal_comments_and_reporters_are_for_engineers_and_administra
         assert_eq!((shown["reported_by"].is_null(), count), (!sees, if sees { 2 } else { 1 }), "{person}: {shown}");
         let mail = if sees { json!("jean.dupont@example.com") } else { Value::Null };
         assert_eq!(shown["reported_by_email"], mail, "{person}");
+        let subject = path.rsplit('/').next().filter(|_| sees).map(|id| format!("bug-{id}"));
+        assert_eq!(shown["reporter_subject"], json!(subject), "{person}");
         let listed = plant.as_person(person, "GET", &format!("{path}/comments"), &Value::Null).await.body;
         assert_eq!(listed["items"].as_array().unwrap().len(), count, "{person}: {listed}");
         let history = plant.as_person(person, "GET", &format!("{path}/history"), &Value::Null).await.body;
@@ -77,18 +79,17 @@ async fn without_a_key_a_report_that_names_a_person_is_refused_and_not_repeated(
 }
 
 #[tokio::test]
-async fn a_service_without_bugs_has_none_and_says_so() {
+async fn every_route_of_a_service_without_bugs_says_that_it_has_none() {
     let app = router(services(&Arc::new(MemoryStore::new()), &Arc::new(AtomicI64::new(NOON))));
-    for (path, empty) in [
-        ("/api/bugs/", json!({ "bugs": [], "total": 0, "skip": 0, "limit": 50 })),
-        ("/api/bugs/metrics/trends", json!({ "days": [], "timeZone": "UTC" })),
-    ] {
-        let listed = ask(&app, "GET", path, &[], &Value::Null).await;
-        assert_eq!((listed.status, listed.body), (200, empty), "{path}");
-    }
-    for path in ["/api/bugs/", "/api/v1/bugs"] {
-        let refused = ask(&app, "POST", path, &[], &minimal()).await;
-        assert_eq!(refused.status, 404);
-        assert!(refused.body["detail"].as_str().unwrap().contains("no bug tracker"), "{}", refused.body);
+    let one = "/00000000-0000-4000-8000-000000000000";
+    let gets = ["", one, "/fields", "/metrics/summary", "/metrics/trends"];
+    let beside = ["/history", "/attachments"].map(|beside| format!("{one}{beside}"));
+    let gets = gets.into_iter().map(str::to_owned).chain(beside).map(|path| ("GET", path, Value::Null));
+    for (method, path, body) in gets.chain([("POST", String::new(), minimal())]) {
+        for path in [format!("/api/bugs{path}"), format!("/api/v1/bugs{path}")] {
+            let refused = ask(&app, method, &path, &[], &body).await;
+            assert_eq!(refused.status, 404, "{method} {path}: {}", refused.body);
+            assert!(refused.body["detail"].as_str().unwrap().contains("no bug tracker"), "{path}: {}", refused.body);
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Attachments: forms and whole bodies, by their content, saved and never shown.
 
 use serde_json::{Value, json};
+use sqal_core::Timestamp;
+use sqal_storage::Blobs;
+use sqal_storage::blobs::BlobId;
 
-use crate::plant::{Plant, Raw, minimal, told};
+use crate::plant::{NOON, Plant, Raw, SECOND, minimal, told};
 
 /// The least PNG: its signature, and a header of one pixel.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde";
@@ -93,7 +96,7 @@ async fn what_is_not_what_it_says_or_is_too_large_is_refused() {
     ] {
         let refused = attach(&plant, &path, media, body).await;
         let told = told(&refused.json());
-        assert_eq!((refused.status, told[0].0.as_str()), (400, "/content"), "{path}: {told:?}");
+        assert_eq!((refused.status, told[0].0.as_str()), (400, ""), "the whole body: {path}: {told:?}");
         assert!(!told[0].2.is_empty());
     }
     let large = vec![b' '; 10 * 1024 * 1024 + 1];
@@ -109,6 +112,45 @@ async fn what_is_not_what_it_says_or_is_too_large_is_refused() {
     let kept = attach(&plant, &named("kept.txt"), None, vec![b' '; 10 * 1024 * 1024]).await;
     assert_eq!(kept.status, 201, "as large as it may be: {}", kept.text());
     assert_eq!(plant.get(&path).await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_named_as_the_client_sent_it() {
+    let plant = Plant::new();
+    let path = format!("{}/attachments", plant.reported(&minimal()).await);
+    let (unnamed, wrong) = (format!("{path}?name="), format!("{path}?name=a.png"));
+    let png = |name: &str| form(&[(&format!("name=\"file\"; filename=\"{name}\""), "image/png", b"a")]);
+    for (path, media, body, places, title) in [
+        (&unnamed, None, b"a".to_vec(), vec!["?name"], "The query is not valid"),
+        (&wrong, None, b"a".to_vec(), vec![""], "The body is not valid"),
+        (&unnamed, None, Vec::new(), vec!["?name", ""], "The body is not valid"),
+        (&path, Some(FORM), png("a.png"), vec!["/file"], "The body is not valid"),
+        (&path, Some(FORM), png("folder/"), vec!["/file", "/file"], "The body is not valid"),
+    ] {
+        let refused = attach(&plant, path, media, body).await;
+        let told = told(&refused.json());
+        let named: Vec<_> = told.iter().map(|(place, ..)| place.as_str()).collect();
+        assert_eq!((refused.status, named), (400, places), "{path}: {told:?}");
+        assert_eq!(refused.json()["title"], json!(title), "{path}");
+    }
+}
+
+/// A client that has the content is told so by the hash alone, also while the content cannot be
+/// read.
+#[tokio::test]
+async fn a_client_that_has_an_attachment_is_answered_without_its_content() {
+    let plant = Plant::new();
+    let path = format!("{}/attachments", plant.reported(&minimal()).await);
+    let attached = attach(&plant, &format!("{path}?name=a.txt"), None, b"a".to_vec()).await.json();
+    let one = format!("{path}/{}", attached["id"].as_str().unwrap());
+    let hash = attached["sha256"].as_str().unwrap();
+    let later = Timestamp::from_micros(NOON + SECOND).unwrap();
+    assert!(plant.blobs.remove(&BlobId::of(b"a"), later).await.unwrap());
+    let ask =
+        async |tag: &str| plant.raw("GET", &one, &[("authorization", "Bearer paul"), ("if-none-match", tag)], "").await;
+    let known = ask(&format!("\"{hash}\"")).await;
+    assert_eq!((known.status, known.headers["etag"].to_str().unwrap()), (304, format!("\"{hash}\"").as_str()));
+    assert_eq!(ask("\"other\"").await.status, 503);
 }
 
 #[tokio::test]

@@ -106,6 +106,8 @@ async fn what_is_no_id_is_refused_and_what_is_unknown_is_not_found() {
             let (pointer, value, limit) = told(&refused.body).remove(0);
             assert_eq!((refused.status, pointer.as_str(), value.as_str()), (400, "bug_id", "\"42\""), "{beside}");
             assert!(limit.starts_with("a UUID"), "{limit}");
+            assert_eq!(refused.body["title"], json!("The id in the path is not valid"), "{}", refused.body);
+            assert!(refused.body["detail"].as_str().unwrap().contains("bug_id"), "{}", refused.body);
             assert_eq!(plant.marie("GET", &path(unknown), &Value::Null).await.status, 404, "{beside}");
         }
     }
@@ -124,7 +126,7 @@ async fn a_body_that_is_too_large_or_is_no_json_is_refused() {
     let fields = [("authorization", "Bearer marie")];
     let large = with("description", "x".repeat(5_000_000)).to_string();
     let refused = plant.raw("POST", "/api/bugs/", &fields, large).await;
-    let wanted = vec![("".to_owned(), "more than 4194304 bytes".to_owned(), "at most 4194304 bytes".to_owned())];
+    let wanted = vec![(String::new(), "more than 4194304 bytes".to_owned(), "at most 4194304 bytes".to_owned())];
     assert_eq!((refused.status, told(&refused.json())), (413, wanted));
     for (body, value) in [("{", ""), ("[]", "sequence"), ("{\"title\":\"a\",\"title\":\"b\"}", "a second value")] {
         let refused = plant.raw("POST", "/api/bugs/", &fields, body).await;

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
-use sqal_core::{Name, Timestamp};
+use sqal_core::Timestamp;
 use sqal_http::sqal_bugs::envelope::WriteTally;
 
-use crate::plant::{EVENTS, KEY, Plant, Raw, SECOND, told};
+use crate::plant::{EVENTS, KEY, NEXT_KEY, Plant, Raw, SECOND, told};
 
 const ID: &str = "9ec79c33ec9942ab8353589fcb2e04dc";
 
@@ -16,7 +16,7 @@ const ID: &str = "9ec79c33ec9942ab8353589fcb2e04dc";
 fn envelope(items: &[(Value, &str)]) -> String {
     let mut text = json!({ "event_id": ID }).to_string();
     for (header, payload) in items {
-        text += &format!("\n{header}\n{payload}");
+        text.extend(["\n", &header.to_string(), "\n", payload]);
     }
     text
 }
@@ -40,7 +40,7 @@ async fn send(plant: &Plant, body: impl Into<axum::body::Body>) -> Raw {
 
 async fn written(plant: &Plant) -> WriteTally {
     let now = Timestamp::from_micros(plant.clock.load(Ordering::Relaxed)).unwrap();
-    plant.intake.write(&plant.book, Name::new("intake").unwrap(), now).await
+    plant.intake.write(&plant.book, now).await
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -165,6 +165,8 @@ async fn a_client_that_sends_too_much_is_told_when_to_come_back() {
     let seconds = refused.headers["retry-after"].to_str().unwrap();
     assert!((1..=3).contains(&seconds.parse::<u32>().unwrap()), "{seconds}");
     assert_eq!(refused.headers["x-sentry-rate-limits"], format!("{seconds}::key"));
+    let next = plant.raw("POST", &format!("/api/1/store/?sentry_key={NEXT_KEY}"), &[], event("a")).await;
+    assert_eq!(next.status, 200, "the next key of the project has its own limit");
     let page = plant.raw("POST", "/api/2/store/?sentry_key=of+the+page", &[], event("a")).await;
     assert_eq!(page.status, 200, "another key has its own limit");
 }
@@ -182,4 +184,19 @@ async fn sessions_are_accepted_and_a_file_comes_with_its_event() {
     let id = plant.get("/api/v1/bugs").await["items"][0]["id"].as_str().unwrap().to_owned();
     let files = plant.get(&format!("/api/v1/bugs/{id}/attachments")).await;
     assert_eq!(files["items"][0]["file_name"], json!("boot.log"), "{files}");
+}
+
+/// Both pages carry the DSN under which they report their own faults, and it is a valid one.
+#[cfg(feature = "dashboard")]
+#[tokio::test]
+async fn the_pages_are_given_a_dsn_under_which_they_can_report() {
+    let plant = Plant::new();
+    for path in ["/", "/bugs"] {
+        let page = plant.raw("GET", path, &[], axum::body::Body::empty()).await;
+        assert!(page.text().contains("<meta name=\"sqal-dsn\" content=\"of the page@/2\" "), "{path}: {}", page.text());
+        let policy = page.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("connect-src 'self';"), "{path}: {policy}");
+    }
+    let taken = plant.raw("POST", "/api/2/envelope/?sentry_key=of+the+page", &[], one("a")).await;
+    assert_eq!(taken.status, 200, "{}", taken.text());
 }

@@ -41,6 +41,8 @@ async fn each_condition_is_met_in_both_spellings() {
         ("tag=%C3%A9cran", vec!["d"]),
         ("q=Ecran", vec!["d"]),
         ("q=the+RESTART+d", vec!["d"]),
+        ("q=the+lamp+since+restart+at+6+00+d", vec![]),
+        ("q=since+the+restart+at+6+00+d+since+D", vec!["d"]),
         ("severity=critical", vec!["b"]),
         ("priority=urgent", vec!["c"]),
         ("category=display", vec!["d"]),
@@ -80,6 +82,7 @@ async fn every_wrong_parameter_is_named_with_its_limit() {
         ("tag=%00", "?tag", "\"\\0\"", "1 to 64 bytes of printable text"),
         ("q=!!", "?q", "no word", "words of letters and digits, at most 200 characters"),
         (long.as_str(), "?q", "201 characters", "words of letters and digits, at most 200 characters"),
+        ("q=a+b+c+d+e+f+g+h+i", "?q", "9 words", "at most 8 words"),
         ("createdFrom=yesterday", "?created_from", "\"yesterday\"", "a time as RFC 3339 writes it"),
         (
             "sort=title",

@@ -9,6 +9,7 @@ mod asked;
 mod attachments;
 mod bad_input;
 mod changes;
+mod devices;
 mod documented;
 mod faults;
 mod figures;

@@ -1,6 +1,5 @@
 //! A plant in memory with bugs, whose clock a test moves.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
@@ -9,9 +8,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use sqal_core::{Name, Timestamp};
-use sqal_http::services::{BugParts, BugProject, BugProjects};
+use sqal_http::services::{BugParts, BugProject, BugProjects, PageDsn};
 use sqal_http::sqal_bugs::BugBook;
-use sqal_http::sqal_bugs::envelope::{FaultIntake, IntakeLimits};
+use sqal_http::sqal_bugs::envelope::{EventRate, FaultIntake, IntakeLimits};
 use sqal_http::{Access, Grant, Profile, Profiles, Quotas, Role, Services, Token, TokenFile, TokenHash, router};
 use sqal_storage::bugs::BugSource;
 use sqal_storage::memory::MemoryBlobs;
@@ -30,7 +29,10 @@ pub(crate) const HOUR: i64 = 3_600 * SECOND;
 /// The public key of the project of devices.
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// The number of events of a client in a minute.
+/// The public key that comes after it.
+pub(crate) const NEXT_KEY: &str = "fedcba9876543210fedcba9876543210";
+
+/// The number of events of a device in a minute.
 pub(crate) const EVENTS: u32 = 20;
 
 /// An answer whose body is not JSON, or is compared byte by byte.
@@ -57,6 +59,7 @@ pub(crate) struct Plant {
     pub(crate) clock: Arc<AtomicI64>,
     pub(crate) book: BugBook,
     pub(crate) intake: Arc<FaultIntake>,
+    pub(crate) blobs: Arc<MemoryBlobs>,
 }
 
 /// Services over a store, without bugs.
@@ -96,21 +99,24 @@ impl Plant {
         let confidential = has_key.then(|| Arc::new(Confidential::new(fields, ring, nonces)));
         let number = AtomicU8::new(1);
         let random = Arc::new(move || [number.fetch_add(1, Ordering::Relaxed); 16]);
-        let blobs: Option<Arc<dyn Blobs>> = Some(Arc::new(MemoryBlobs::new()));
-        let book = BugBook::new(Arc::clone(&store) as _, blobs, confidential, Arc::new(()), random);
-        let limits = IntakeLimits { events_per_minute: NonZeroU32::new(EVENTS).unwrap(), ..IntakeLimits::default() };
-        let intake = Arc::new(FaultIntake::new(limits).unwrap());
-        let devices = BugProject { key: TokenHash::of(KEY), source: BugSource::Device };
-        let page = BugProject { key: TokenHash::of("of the page"), source: BugSource::Page };
+        let blobs = Arc::new(MemoryBlobs::new());
+        let kept: Arc<dyn Blobs> = blobs.clone();
+        let book = BugBook::new(Arc::clone(&store) as _, Some(kept), confidential, Arc::new(()), random);
+        let intake = Arc::new(FaultIntake::new(IntakeLimits::default()));
+        let (keys, rate) = ([KEY, NEXT_KEY].map(TokenHash::of).to_vec(), EventRate::per_minute(EVENTS).unwrap());
+        let devices = BugProject { keys, source: BugSource::Device, rate };
+        let keys = vec![TokenHash::of("of the page")];
+        let page = BugProject { keys, source: BugSource::Page, rate: EventRate::default() };
         let mut services = services(&store, &clock);
         services.door.access = Arc::new(tokens());
         services.plant.bugs = Some(BugParts {
             book: book.clone(),
             zone: "Europe/Paris".parse().unwrap(),
             projects: Arc::new(BugProjects::new([(1, devices), (2, page)])),
+            page: Some(PageDsn { project: 2, key: "of the page".to_owned() }),
             intake: Arc::clone(&intake),
         });
-        Self { app: router(services), clock, book, intake }
+        Self { app: router(services), clock, book, intake, blobs }
     }
 
     pub(crate) fn later(&self, micros: i64) {

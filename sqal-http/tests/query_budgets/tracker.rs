@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqal_http::services::{BugParts, BugProject, BugProjects};
-use sqal_http::sqal_bugs::envelope::{FaultIntake, IntakeLimits};
+use sqal_http::sqal_bugs::envelope::{EventRate, FaultIntake, IntakeLimits};
 use sqal_http::sqal_bugs::{BugBook, BugFields, NewBug};
 use sqal_http::{Services, TokenHash};
 use sqal_storage::bugs::{BugId, BugSource};
@@ -83,11 +83,13 @@ fn book(store: &Arc<SqliteStore>) -> BugBook {
 }
 
 fn parts(book: BugBook) -> BugParts {
-    let project = BugProject { key: TokenHash::of(PUBLIC_KEY), source: BugSource::Device };
+    let keys = vec![TokenHash::of(PUBLIC_KEY)];
+    let project = BugProject { keys, source: BugSource::Device, rate: EventRate::default() };
     BugParts {
         book,
         zone: "Europe/Paris".parse().unwrap(),
         projects: Arc::new(BugProjects::new([(1, project)])),
-        intake: Arc::new(FaultIntake::new(IntakeLimits::default()).unwrap()),
+        page: None,
+        intake: Arc::new(FaultIntake::new(IntakeLimits::default())),
     }
 }

@@ -2,9 +2,9 @@
 
 use sqal_core::{Name, Timestamp};
 
-use super::bug::{BugPerson, LARGEST_BUG_TEXT};
+use super::bug::{Bug, BugPerson, LARGEST_BUG_TEXT};
 use super::id::BugId;
-use super::words::BugStatus;
+use super::words::{BugStatus, BugStep};
 use crate::blobs::BlobId;
 use crate::{StorageError, StorageErrorKind};
 
@@ -68,12 +68,9 @@ pub struct BugAttachment {
     pub blob: BlobId,
 }
 
-/// Checks that a text can be stored. `backend` is the name of the store in the error.
-fn check_text(text: &str, backend: &'static str) -> Result<(), StorageError> {
-    if text.len() > LARGEST_BUG_TEXT || text.contains('\0') {
-        return Err(StorageError::new(backend, StorageErrorKind::Refused));
-    }
-    Ok(())
+/// An error of the store `backend`, unless something can be stored.
+const fn refuse_unless(is_storable: bool, backend: &'static str) -> Result<(), StorageError> {
+    if is_storable { Ok(()) } else { Err(StorageError::new(backend, StorageErrorKind::Refused)) }
 }
 
 impl BugComment {
@@ -85,7 +82,7 @@ impl BugComment {
     /// [`StorageErrorKind::Refused`] if the text has more than [`LARGEST_BUG_TEXT`] bytes or the
     /// character U+0000.
     pub fn check(&self, backend: &'static str) -> Result<(), StorageError> {
-        check_text(&self.text, backend)
+        refuse_unless(self.text.len() <= LARGEST_BUG_TEXT && !self.text.contains('\0'), backend)
     }
 }
 
@@ -98,9 +95,37 @@ impl BugEntry {
     /// [`StorageErrorKind::Refused`] if the body has more than four times [`LARGEST_BUG_TEXT`]
     /// bytes or the character U+0000.
     pub fn check(&self, backend: &'static str) -> Result<(), StorageError> {
-        if self.body.len() > 4 * LARGEST_BUG_TEXT || self.body.contains('\0') {
-            return Err(StorageError::new(backend, StorageErrorKind::Refused));
-        }
-        Ok(())
+        refuse_unless(self.body.len() <= 4 * LARGEST_BUG_TEXT && !self.body.contains('\0'), backend)
+    }
+
+    /// Checks that the entry and its bug, as it is after the change, can be stored together; every
+    /// store calls it before it writes.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageErrorKind::Refused`] if one of the two cannot be stored, or if the entry is of
+    /// another bug, of another revision, or of a change to another status.
+    pub fn check_with(&self, bug: &Bug, backend: &'static str) -> Result<(), StorageError> {
+        bug.check(backend)?;
+        self.check(backend)?;
+        let is_of_bug = (self.bug, self.revision, self.to) == (bug.id, bug.revision, bug.content.status);
+        refuse_unless(is_of_bug, backend)
+    }
+
+    /// Checks that the entry tells the status that its bug had before; `None` stands for a bug that
+    /// is being added. Every store calls it in the transaction that writes.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageErrorKind::Refused`] if the entry tells another status.
+    pub fn check_after(&self, before: Option<BugStatus>, backend: &'static str) -> Result<(), StorageError> {
+        refuse_unless(self.from == before, backend)
+    }
+
+    /// What the change did to the work on the bug; `None` if the work neither ended nor began
+    /// again.
+    #[must_use]
+    pub fn step(&self) -> Option<BugStep> {
+        BugStep::between(self.from, self.to)
     }
 }

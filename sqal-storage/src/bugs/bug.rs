@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqal_core::{DeviceId, Name, SampleId, Timestamp};
 
 use super::id::{BugId, GroupKey};
+use super::query::bug_words;
 use super::words::{BugPriority, BugSeverity, BugSource, BugStatus};
 use crate::sealed::Subject;
 use crate::{StorageError, StorageErrorKind};
@@ -127,6 +128,17 @@ pub struct Occurrences {
     pub last: Timestamp,
     /// The devices that reported them.
     pub devices: BTreeSet<DeviceId>,
+}
+
+impl BugContent {
+    /// The words by which the bug is found: see [`bug_words`]. The description comes last, so that a
+    /// long one leaves room for the others.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let tags = self.tags.iter().map(Name::as_str);
+        let texts = [self.reproduction_steps.as_str(), self.description.as_str()];
+        bug_words([self.title.as_str()].into_iter().chain(tags).chain(texts))
+    }
 }
 
 impl Bug {

@@ -81,7 +81,16 @@ impl FromStr for BugId {
 #[error("expected the id of a bug, a UUID such as 7f2c1a9e-5b1d-4c3e-8a77-0d9e6f1b2a34")]
 pub struct InvalidBugId;
 
-/// The identity of a group of equal faults: a SHA-256 of what makes them equal.
+/// The identity of a group of equal faults: a SHA-256 of what makes them equal, written as 64
+/// digits with small letters.
+///
+/// ```
+/// use sqal_storage::bugs::GroupKey;
+///
+/// let key = GroupKey::from_bytes([0xab; 32]);
+/// assert_eq!(key.to_string(), "ab".repeat(32));
+/// assert_eq!("ab".repeat(32).parse(), Ok(key));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey([u8; 32]);
 
@@ -111,6 +120,32 @@ impl fmt::Debug for GroupKey {
     }
 }
 
+impl FromStr for GroupKey {
+    type Err = InvalidGroupKey;
+
+    /// Reads 64 hexadecimal digits with small letters.
+    fn from_str(text: &str) -> Result<Self, InvalidGroupKey> {
+        let digit = |letter: u8| match letter {
+            b'0'..=b'9' => Ok(letter - b'0'),
+            b'a'..=b'f' => Ok(letter - b'a' + 10),
+            _ => Err(InvalidGroupKey),
+        };
+        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| InvalidGroupKey)?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+            for letter in pair {
+                *byte = (*byte << 4) | digit(*letter)?;
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text is not the key of a group of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the key of a group of faults: 64 hexadecimal digits with small letters")]
+pub struct InvalidGroupKey;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -124,6 +159,20 @@ mod tests {
             prop_assert_eq!(id.to_string().parse(), Ok(id));
             prop_assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
             prop_assert_eq!(id.to_string().as_bytes()[14], b'4');
+        }
+
+        #[test]
+        fn a_key_is_read_back_as_it_was_written_and_another_text_is_refused(
+            bytes in any::<[u8; 32]>(),
+            at in 0..64_usize,
+        ) {
+            let key = GroupKey::from_bytes(bytes);
+            let text = key.to_string();
+            prop_assert_eq!(text.parse(), Ok(key));
+            let others = [&text[..at], &format!("{text}00"), &format!("{}+7{}", &text[..at / 2], &text[at / 2 + 2..])];
+            for other in others {
+                prop_assert_eq!(other.parse::<GroupKey>(), Err(InvalidGroupKey), "{}", other);
+            }
         }
 
         #[test]
@@ -141,6 +190,13 @@ mod tests {
             ["", "42", "7f2c1a9e5b1d4c3e8a770d9e6f1b2a34", &uuid[..35], &format!("{uuid}0"), &uuid.replace('f', "g")]
         {
             assert_eq!(text.parse::<BugId>(), Err(InvalidBugId), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_small_letters_only() {
+        for text in ["A".repeat(64), "é".repeat(32), "g".repeat(64)] {
+            assert_eq!(text.parse::<GroupKey>(), Err(InvalidGroupKey), "{text}");
         }
     }
 }

@@ -12,20 +12,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqal_core::Timestamp;
+use sqal_core::{DeviceId, Timestamp};
 
 use crate::StorageError;
 use crate::blobs::BlobId;
 
 pub use beside::{BesideId, BugAttachment, BugComment, BugEntry};
 pub use bug::{Bug, BugCategory, BugContent, BugGroup, BugLinks, BugPerson, BugTag, LARGEST_BUG_TEXT, Occurrences};
-pub use id::{BugId, GroupKey, InvalidBugId};
+pub use id::{BugId, GroupKey, InvalidBugId, InvalidGroupKey};
 pub use query::{
     BugOrder, BugPage, BugQuery, BugSort, COUNTED_BUGS, LONGEST_BUG_WORD, MOST_BUG_WORDS, MOST_SEARCHED_WORDS,
     MOST_SKIPPED, bug_words,
 };
 pub use summary::{BugDay, BugSummary};
-pub use words::{BugPriority, BugSeverity, BugSource, BugStatus, InvalidBugWord};
+pub use words::{BugPriority, BugSeverity, BugSource, BugStatus, BugStep, InvalidBugWord};
 
 /// The most days that [`Bugs::bug_days`] gives at once.
 pub const MOST_BUG_DAYS: usize = 366;
@@ -33,6 +33,11 @@ pub const MOST_BUG_DAYS: usize = 366;
 /// The length of the slots in which events of bugs are counted, in microseconds: 15 minutes,
 /// because the offset of every time zone in use is a multiple of it.
 pub const BUG_SLOT_MICROS: i64 = 15 * 60 * 1_000_000;
+
+/// The number of the slot in which a time is; slot 0 begins with 1970.
+pub(crate) const fn bug_slot(time: Timestamp) -> i64 {
+    time.micros().div_euclid(BUG_SLOT_MICROS)
+}
 
 /// What became of a bug that was to be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +62,16 @@ pub enum AddedBug {
 /// 3. *Changing is for what was read*: a bug changes only from the revision that the caller names,
 ///    and of several callers with one revision one succeeds. A change leaves the count, the times
 ///    and the devices of its group, its `source`, `reporter` and `created_at` as they are.
-/// 4. *Each revision has its entry*, in the same transaction, and no entry changes.
+/// 4. *Each revision has its entry*, in the same transaction, and no entry changes. An entry tells
+///    the status of its bug before and after the change.
 /// 5. *Occurrences add up*, in any order and from any number of callers, without a new revision:
-///    the count is the sum, the first and last times are the extremes, each device counts once.
+///    the count is the sum, the first and last times are the extremes, each device counts once and
+///    can be named.
 /// 6. *Comments and attachments are there*, in the order of their times and ids, once each, only
 ///    of bugs that are there. An attachment that was removed is gone, and a blob is named as long
 ///    as an attachment has it.
 /// 7. *A list has what meets its conditions and nothing else*, in its order, page by page, with
-///    its total.
+///    its total. All bugs can be read once each, in the order of their ids.
 /// 8. *Summary and days equal a recount* of the bugs and their entries, after any history.
 /// 9. *A bug that was removed is gone* with all that stands beside it, and from every sum.
 #[async_trait]
@@ -74,7 +81,8 @@ pub trait Bugs: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StorageError`] if nothing was stored; of the kind [`Refused`](crate::StorageErrorKind)
-    /// if the bug or the entry cannot be stored, or is not of revision 1.
+    /// if the [two cannot be stored together](BugEntry::check_with), if they are not of revision 1,
+    /// or if the entry tells a status before.
     async fn add_bug(&self, bug: &Bug, entry: &BugEntry) -> Result<AddedBug, StorageError>;
 
     /// Reads a bug; `None` if there is none.
@@ -97,7 +105,8 @@ pub trait Bugs: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StorageError`] if nothing was changed; of the kind [`Refused`](crate::StorageErrorKind)
-    /// if the bug or the entry cannot be stored, or their ids or revisions differ.
+    /// if the [two cannot be stored together](BugEntry::check_with), or if the entry tells another
+    /// status than that of the bug that would be replaced.
     async fn change_bug(&self, bug: &Bug, entry: &BugEntry) -> Result<bool, StorageError>;
 
     /// Counts occurrences of a group, and returns its bug as it is then; `None` if the group has
@@ -108,6 +117,13 @@ pub trait Bugs: Debug + Send + Sync + 'static {
     /// [`StorageError`] if nothing was counted.
     async fn count_occurrences(&self, key: &GroupKey, seen: &Occurrences) -> Result<Option<Bug>, StorageError>;
 
+    /// The devices whose occurrences were counted in a bug, in the order of bytes: at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn bug_devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, StorageError>;
+
     /// The entries of a bug with a larger revision than `after`, in their order.
     ///
     /// # Errors
@@ -115,7 +131,8 @@ pub trait Bugs: Debug + Send + Sync + 'static {
     /// [`StorageError`] if the store cannot be read.
     async fn bug_entries(&self, id: &BugId, after: u64, limit: u16) -> Result<Vec<BugEntry>, StorageError>;
 
-    /// Adds a comment. Returns whether its bug is there; a comment whose id is there stays as it is.
+    /// Adds a comment. Returns whether its bug is there; a comment whose id is there stays as it
+    /// is.
     ///
     /// # Errors
     ///
@@ -164,8 +181,17 @@ pub trait Bugs: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StorageError`] if the store cannot be read; of the kind
-    /// [`Refused`](crate::StorageErrorKind) if the query passes over more than [`MOST_SKIPPED`].
+    /// [`Refused`](crate::StorageErrorKind) if the [query cannot be answered](BugQuery::check).
     async fn bugs(&self, query: &BugQuery) -> Result<BugPage, StorageError>;
+
+    /// The bugs with a larger id than `after`, or the first, in the order of their ids (of the
+    /// bytes): at most `limit`. With the last id of each page as the next `after`, all bugs are
+    /// read, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the store cannot be read.
+    async fn bugs_after(&self, after: Option<&BugId>, limit: u16) -> Result<Vec<Bug>, StorageError>;
 
     /// How many bugs there are, and what happened in a span of time. Beginning and end of the span
     /// are rounded down to [slots](BUG_SLOT_MICROS).
@@ -222,6 +248,10 @@ impl<S: Bugs + ?Sized> Bugs for Arc<S> {
         (**self).count_occurrences(key, seen).await
     }
 
+    async fn bug_devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, StorageError> {
+        (**self).bug_devices(id, limit).await
+    }
+
     async fn bug_entries(&self, id: &BugId, after: u64, limit: u16) -> Result<Vec<BugEntry>, StorageError> {
         (**self).bug_entries(id, after, limit).await
     }
@@ -252,6 +282,10 @@ impl<S: Bugs + ?Sized> Bugs for Arc<S> {
 
     async fn bugs(&self, query: &BugQuery) -> Result<BugPage, StorageError> {
         (**self).bugs(query).await
+    }
+
+    async fn bugs_after(&self, after: Option<&BugId>, limit: u16) -> Result<Vec<Bug>, StorageError> {
+        (**self).bugs_after(after, limit).await
     }
 
     async fn bug_summary(&self, span: Range<Timestamp>) -> Result<BugSummary, StorageError> {

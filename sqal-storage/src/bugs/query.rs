@@ -6,6 +6,7 @@ use sqal_core::{DeviceId, Name, Timestamp};
 
 use super::bug::{Bug, BugCategory, BugPerson, BugTag};
 use super::words::{BugPriority, BugSeverity, BugStatus};
+use crate::{StorageError, StorageErrorKind};
 
 /// The most bugs that a list can pass over.
 pub const MOST_SKIPPED: u32 = 10_000;
@@ -14,7 +15,7 @@ pub const MOST_SKIPPED: u32 = 10_000;
 /// severity and category.
 pub const COUNTED_BUGS: u64 = 10_000;
 
-/// The most words of a search: more are passed over.
+/// The most different words of a search: a query with more is refused.
 pub const MOST_SEARCHED_WORDS: usize = 8;
 
 /// The most different words of a bug by which it is found: those that come first.
@@ -90,6 +91,38 @@ impl BugQuery {
             && self.words.is_empty()
             && self.from.is_none()
             && self.until.is_none()
+    }
+
+    /// The different words that are searched, as they are found: see [`bug_words`].
+    #[must_use]
+    pub fn searched_words(&self) -> Vec<String> {
+        bug_words(self.words.iter().map(String::as_str))
+    }
+
+    /// Checks that the query can be answered; every store calls it before it reads. `backend` is
+    /// the name of the store in the error.
+    ///
+    /// ```
+    /// use std::num::NonZeroU16;
+    ///
+    /// use sqal_storage::bugs::BugQuery;
+    ///
+    /// let words = vec!["one two three four five six seven eight".to_owned()];
+    /// let mut query = BugQuery { words, ..BugQuery::newest(NonZeroU16::MIN) };
+    /// assert!(query.check("memory").is_ok());
+    /// query.words.push("nine".to_owned());
+    /// assert!(query.check("memory").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`StorageErrorKind::Refused`] if the query passes over more than [`MOST_SKIPPED`] bugs, or
+    /// searches more than [`MOST_SEARCHED_WORDS`] different words.
+    pub fn check(&self, backend: &'static str) -> Result<(), StorageError> {
+        if self.skip > MOST_SKIPPED || self.searched_words().len() > MOST_SEARCHED_WORDS {
+            return Err(StorageError::new(backend, StorageErrorKind::Refused));
+        }
+        Ok(())
     }
 }
 

@@ -114,6 +114,36 @@ impl BugStatus {
     }
 }
 
+/// What a change of the status did to the work on a bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BugStep {
+    /// The work ended: the bug became resolved or closed without having been either.
+    Ended,
+    /// The work began again after it had ended.
+    Reopened,
+}
+
+impl BugStep {
+    /// The step from a status to another, if it is one; `None` stands for a bug that was not there
+    /// before.
+    ///
+    /// ```
+    /// use sqal_storage::bugs::{BugStatus, BugStep};
+    ///
+    /// let mended = BugStep::between(Some(BugStatus::Open), BugStatus::Resolved);
+    /// assert_eq!(mended, Some(BugStep::Ended));
+    /// assert_eq!(BugStep::between(Some(BugStatus::Resolved), BugStatus::Closed), None);
+    /// ```
+    #[must_use]
+    pub fn between(before: Option<BugStatus>, after: BugStatus) -> Option<Self> {
+        match (before.is_some_and(BugStatus::is_ended), after.is_ended()) {
+            (false, true) => Some(Self::Ended),
+            (true, false) => Some(Self::Reopened),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,8 +79,8 @@ const KNOWN: [&str; 18] = [
 impl PostgresConfig {
     /// The database at a URL, in its schema `public`, with the default settings.
     ///
-    /// The defaults are four writers, of which the writer of samples uses two, eight readers, 2 s for a connection, 10 s for a call, and
-    /// compression after a week.
+    /// The defaults are four writers, of which the writer of samples uses two, eight readers, 2 s
+    /// for a connection, 10 s for a call, and compression after a week.
     ///
     /// The schemes `postgresql://` and, with the `+driver` of another language,
     /// `postgresql+asyncpg://` are accepted too (C-27).

@@ -7,6 +7,7 @@ use super::error::{refused, storage_error};
 use super::line::Line;
 use super::statements;
 use crate::schema::Schema;
+use crate::sql::{BUGS_IN_POSTGRES, NAMES_WITHOUT_PREFIX};
 use crate::{StorageError, StorageErrorKind};
 
 /// Applies the steps between the database and the version, in one transaction with a lock that ends
@@ -33,6 +34,9 @@ pub(super) async fn to(
             sqlx::raw_sql(statements::DROP_LEFT_VIEWS).execute(&mut *transaction).await.map_err(storage_error)?;
         }
         for (version, text) in schema.route(found, target).map_err(refused)? {
+            if text == BUGS_IN_POSTGRES.up {
+                refuse_foreign_tables(&mut transaction).await?;
+            }
             sqlx::raw_sql(text).execute(&mut *transaction).await.map_err(storage_error)?;
             let mark = if version > found {
                 sqlx::query(statements::TAKEN).bind(version).bind(checksum(text))
@@ -49,6 +53,17 @@ pub(super) async fn to(
         taken.finished();
     }
     result
+}
+
+/// Fails if another program's tables have the names of ours that have no prefix: the step of bugs
+/// replaces tables of these names.
+async fn refuse_foreign_tables(connection: &mut PgConnection) -> Result<(), StorageError> {
+    let found = sqlx::query_scalar::<_, String>(statements::FOREIGN_TABLE)
+        .bind(NAMES_WITHOUT_PREFIX.to_vec())
+        .fetch_optional(connection)
+        .await
+        .map_err(storage_error)?;
+    found.map_or(Ok(()), |table| Err(refused(StorageErrorKind::ForeignTable { table })))
 }
 
 /// The version of the database; 0 for an empty database.

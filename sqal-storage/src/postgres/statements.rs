@@ -88,6 +88,12 @@ DO $$ DECLARE ours regclass; BEGIN
     LOOP EXECUTE format('DROP VIEW %s', ours); END LOOP;
 END $$";
 
+/// The first of these names that a table, or another relation, has which is not ours: bind the
+/// names. They are ours if the history of bugs stands beside them, for example behind a restore by
+/// an older program.
+pub(super) const FOREIGN_TABLE: &str = "SELECT name FROM unnest($1::text[]) AS name
+WHERE to_regclass(name) IS NOT NULL AND to_regclass('sqal_bug_history') IS NULL ORDER BY name LIMIT 1";
+
 /// Removes the record of the versions that were taken back.
 pub(super) const TAKEN_BACK: &str = "DELETE FROM sqal_schema WHERE version > $1";
 

@@ -13,6 +13,7 @@ pub(crate) mod stored_row;
 mod tables;
 
 pub(crate) use audit::{audit_after, audit_head, audit_rows, log_action, write_down};
+pub(crate) use bugs::NAMES_WITHOUT_PREFIX;
 pub(crate) use register::{count_decisions, decision_rows};
 pub(crate) use row::{Cell, Row, Value};
 pub(crate) use store::{Assembled, Engine, Sql, SqlRunner, SqlStore, SqlTransaction};

@@ -14,6 +14,11 @@ pub(super) const COMMIT: &str = "COMMIT";
 /// database, has no such table.
 pub(super) const PING: &str = "SELECT 1 FROM sample LIMIT 1";
 
+/// The first of three names that a table, or another object, has which is not ours: bind the names.
+/// They are ours if the history of bugs stands beside them.
+pub(super) const FOREIGN_TABLE: &str = "SELECT name FROM sqlite_schema WHERE lower(name) IN ($1, $2, $3)
+AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqal_bug_history') ORDER BY name LIMIT 1";
+
 /// The schema version, kept in the file's header.
 pub(super) const VERSION: &str = "PRAGMA user_version";
 

@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Report { draft: Draft, group: Option<u8>, again: Option<Index>, at: i64 },
-    Change { which: Index, draft: Draft, at: i64, steps: u64, forgets_group: bool },
+    Change { which: Index, draft: Draft, at: i64, steps: u64, forgets_group: bool, lies: bool },
     Comment { which: Index, again: bool, is_internal: bool, at: i64 },
     Attach { which: Index, again: bool, at: i64 },
     Detach { which: Index, attachment: Index },
@@ -77,15 +77,29 @@ fn list() -> impl Strategy<Value = Command> {
         .prop_map(|(draft, asks, order, skip, limit, span)| Command::List { draft, asks, order, skip, limit, span })
 }
 
+/// A change, now and then from another revision, or with an entry that lies about the status
+/// before.
+fn change() -> impl Strategy<Value = Command> {
+    let steps = prop_oneof![8 => Just(1_u64), 1 => 0..3_u64];
+    (any::<Index>(), draft(), time(), steps, any::<bool>(), prop::bool::weighted(0.1)).prop_map(
+        |(which, draft, at, steps, forgets_group, lies)| Command::Change {
+            which,
+            draft,
+            at,
+            steps,
+            forgets_group,
+            lies,
+        },
+    )
+}
+
 pub(crate) fn command() -> impl Strategy<Value = Command> {
     let index = any::<Index>;
     let devices = prop::collection::btree_set(0..4_usize, 0..4);
     prop_oneof![
         5 => (draft(), prop::option::of(0..3_u8), prop::option::weighted(0.1, index()), time())
             .prop_map(|(draft, group, again, at)| Command::Report { draft, group, again, at }),
-        6 => (index(), draft(), time(), prop_oneof![8 => Just(1_u64), 1 => 0..3_u64], any::<bool>()).prop_map(
-            |(which, draft, at, steps, forgets_group)| Command::Change { which, draft, at, steps, forgets_group }
-        ),
+        6 => change(),
         2 => (index(), prop::bool::weighted(0.2), any::<bool>(), time())
             .prop_map(|(which, again, is_internal, at)| Command::Comment { which, again, is_internal, at }),
         2 => (index(), prop::bool::weighted(0.2), time())

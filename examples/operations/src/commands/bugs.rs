@@ -1,22 +1,30 @@
-//! `sqal bugs`: brings bugs of another tracker into a database, and writes bugs as CSV.
+//! `sqal bugs`: brings bugs of another tracker into a database, writes bugs as CSV, and finds the
+//! bugs of a person.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use sqal_bugs::book::{ReporterFields, reporter_of};
 use sqal_bugs::exchange::{CsvExport, ImportFile, ImportTerms, import, read_bugzilla, read_csv};
+use sqal_bugs::{BugBookError, Reporter};
 use sqal_core::Name;
-use sqal_storage::bugs::{BugPerson, BugStatus};
+use sqal_storage::bugs::{BugId, BugPerson, BugStatus};
 
 use crate::all_bugs::AllBugs;
 use crate::audit_line::action;
 use crate::command_error::CommandError;
 use crate::database::Database;
+use crate::fields::all_opened;
+use crate::keys::Keys;
 use crate::place::Place;
 use crate::wall_clock::now;
 
-/// Bring bugs of another tracker into a database, or write bugs as CSV.
+/// The bugs that are read at once when those of a person are looked for.
+const PAGE: u16 = 500;
+
+/// Bring bugs of another tracker into a database, write bugs as CSV, or find those of a person.
 #[derive(Debug, Args)]
 pub(crate) struct Bugs {
     #[command(subcommand)]
@@ -49,14 +57,25 @@ enum What {
         #[arg(long, default_value = "sqal bugs import", value_parser = Name::<64>::new)]
         actor: Name<64>,
     },
-    /// Write bugs to standard output as CSV, the oldest first, without names and mail addresses of
-    /// reporters.
+    /// Write bugs to standard output as CSV, in the order of their ids, without names and mail
+    /// addresses of reporters.
     Export {
         #[command(flatten)]
         database: Place,
         /// Only bugs with this status: `open`, `in_progress`, `resolved` or `closed`.
         #[arg(long)]
         status: Option<BugStatus>,
+    },
+    /// List the bugs that a person has reported, each with the subject of the name and the mail
+    /// address, for `sqal export` and `sqal erase`. The names and mail addresses of all bugs are
+    /// opened for it, one after another.
+    Reporter {
+        #[command(flatten)]
+        database: Place,
+        /// The mail address or the name of the person, with small or capital letters.
+        person: String,
+        #[command(flatten)]
+        keys: Keys,
     },
 }
 
@@ -93,6 +112,7 @@ impl Bugs {
                 add(&database.read()?, &terms, &read, actor).await
             }
             What::Export { database, status } => export(&database.read()?, status).await,
+            What::Reporter { database, person, keys } => reported_by(&database.read()?, &keys, &person).await,
         }
     }
 }
@@ -146,6 +166,40 @@ async fn export(place: &str, status: Option<BugStatus>) -> Result<String, Comman
     table.finish()?;
     database.close().await;
     Ok(String::new())
+}
+
+/// Lists the bugs of a person, one a line, with their subjects. Bugs whose reporter does not open
+/// are an error.
+async fn reported_by(place: &str, keys: &Keys, person: &str) -> Result<String, CommandError> {
+    let database = Database::open_current(place).await?;
+    let fields: ReporterFields = keys.fields(database.fields())?;
+    let (bugs, person) = (database.bugs(), person.to_lowercase());
+    let (mut lines, mut unreadable, mut after) = (Vec::new(), Vec::new(), None::<BugId>);
+    loop {
+        let page = bugs.bugs_after(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        for bug in &page {
+            let Some(subject) = bug.reporter else { continue };
+            match reporter_of(bug, &fields).await {
+                Ok(reporter) if reporter.is_some_and(|reporter| is_called(&reporter, &person)) => {
+                    lines.push(format!("{} {subject}", bug.id));
+                }
+                Ok(_) => {}
+                Err(BugBookError::Storage(error)) => return Err(error.into()),
+                Err(error) => unreadable.push(error.to_string()),
+            }
+        }
+    }
+    database.close().await;
+    all_opened(&unreadable)?;
+    Ok(lines.join("\n"))
+}
+
+/// Whether a person has this mail address or name, which is in small letters.
+fn is_called(reporter: &Reporter, person: &str) -> bool {
+    let mail = reporter.mail().is_some_and(|mail| mail.as_str().to_lowercase() == person);
+    mail || reporter.name().is_some_and(|name| name.as_str().to_lowercase() == person)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use sqal_bugs::own::{OwnFaults, OwnRule, OwnSettings};
 use sqal_bugs::{BugBook, OutboxEvents};
 use sqal_core::Name;
 use sqal_http::Services;
-use sqal_http::services::{BugParts, BugProject, BugProjects};
+use sqal_http::services::{BugParts, BugProject, BugProjects, PageDsn};
 use sqal_resilience::shutdown::Stage;
 use sqal_resilience::{Shutdown, SystemClock, fresh_seed};
 use sqal_storage::Blobs;
@@ -32,10 +32,10 @@ use super::background::Background;
 use super::breaker_states::BreakerStates;
 use super::database::Database;
 use crate::server_error::ServerError;
-use crate::settings::BugSettings;
+use crate::settings::{self, BugSettings};
 use crate::unnamed_attachments::UnnamedAttachments;
 use crate::wall_clock::wall_clock;
-use fault_writer::{write_faults, write_once};
+use fault_writer::FaultWriter;
 use figures::count_open;
 use metered_events::MeteredEvents;
 use own_watch::{OwnWatch, Watched};
@@ -69,15 +69,24 @@ impl BugTracker {
         let opened = FolderBlobs::open(path.clone(), wall_clock()).await;
         let opened = opened.map_err(|source| ServerError::Attachments { path, source })?;
         let blobs: Arc<dyn Blobs> = Arc::new(opened);
-        let project = |project: &crate::settings::BugProject| {
-            info!(project = project.id.get(), name = project.name.as_str(), "a project may report its faults");
-            (u64::from(project.id.get()), BugProject { key: project.key, source: project.source })
+        let page = page_dsn(&projects);
+        let project = |project: settings::BugProject| {
+            let (id, keys, events_per_minute) = (project.id.get(), project.keys.len(), project.rate.get());
+            info!(
+                project = id,
+                name = project.name.as_str(),
+                keys,
+                events_per_minute,
+                "a project may report its faults"
+            );
+            (u64::from(id), BugProject { keys: project.keys, source: project.source, rate: project.rate })
         };
         let parts = BugParts {
             book: book(database, ring, Arc::clone(&blobs)),
             zone: zone.clone(),
-            projects: Arc::new(BugProjects::new(projects.iter().map(project))),
-            intake: Arc::new(intake()),
+            projects: Arc::new(BugProjects::new(projects.into_iter().map(project))),
+            page,
+            intake: Arc::new(FaultIntake::new(IntakeLimits::default())),
         };
         Ok(Some(Self { parts, blobs, rules }))
     }
@@ -115,9 +124,10 @@ pub(super) fn begin(
         background.until_closing(watch.run(), shutdown);
     }
     background.until_closing(count_open(book.clone()), shutdown);
-    background.until_closing(write_faults(Arc::clone(&intake), book.clone()), shutdown);
+    let writer = FaultWriter::new(intake, book);
+    background.until_closing(writer.clone().run(), shutdown);
     let close = move || async move {
-        match write_once(&intake, &book).await {
+        match writer.write().await {
             0 => Ok(()),
             left => Err(format!("{left} groups of faults were not written")),
         }
@@ -137,9 +147,14 @@ fn book(database: &Database, ring: Option<&KeyRing>, blobs: Arc<dyn Blobs>) -> B
     BugBook::new(bugs, Some(blobs), ring.map(sealed), Arc::new(events), Arc::new(random))
 }
 
-/// The intake with the usual limits.
-fn intake() -> FaultIntake {
-    FaultIntake::new(IntakeLimits::default()).unwrap_or_else(|error| unreachable!("{error}"))
+/// The DSN under which the pages of this server report: the first project of pages, with its first
+/// key. `None` if no project is of pages.
+fn page_dsn(projects: &[settings::BugProject]) -> Option<PageDsn> {
+    let dsn = |project: &settings::BugProject| {
+        let key = project.page_key.clone()?;
+        Some(PageDsn { project: u64::from(project.id.get()), key })
+    };
+    projects.iter().find_map(dsn)
 }
 
 /// Random bytes for an id. A machine without randomness gives hashes that are seeded for each call.
@@ -161,11 +176,13 @@ fn own_watch(
     intake: Arc<FaultIntake>,
 ) -> OwnWatch {
     let version = Name::new(env!("CARGO_PKG_VERSION")).ok();
+    let panics = rules.contains(&OwnRule::CaughtPanic).then(PanicLog::begin);
     let own = OwnFaults::new(OwnSettings { rules, ..OwnSettings::default() }, version);
     let watched = Watched {
-        panics: PanicLog::begin(),
+        panics,
         breakers,
         letters: Arc::clone(&services.line.dead_letters),
+        access: Arc::clone(&services.door.access),
         presence: Arc::clone(&services.line.presence),
         stations: services.plant.alerts.as_ref().map(|parts| Arc::clone(&parts.stations)),
         store: Arc::clone(&services.storage.store),

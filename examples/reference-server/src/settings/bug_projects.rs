@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use sqal_bugs::envelope::EventRate;
 use sqal_core::Name;
 use sqal_http::TokenHash;
 use sqal_storage::bugs::BugSource;
@@ -17,13 +18,17 @@ const LARGEST_ID: u64 = 999_999;
 /// The number of hexadecimal digits of a public key.
 const KEY_DIGITS: usize = 32;
 
+/// The most keys of a project.
+const MOST_KEYS: usize = 10;
+
 /// The most projects of a file.
 const MOST_PROJECTS: usize = 1_000;
 
 /// The members that a project of the file can have.
-const KNOWN: [&str; 5] = ["id", "name", "kind", "key", "key_file"];
+const KNOWN: [&str; 7] = ["id", "name", "kind", "key", "key_file", "keys", "events_per_minute"];
 
-/// A group of senders that report their faults with one key.
+/// A group of senders that report their faults with one key, or with several while a key is
+/// replaced by another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BugProject {
     /// The number in the path of the intake.
@@ -32,8 +37,12 @@ pub struct BugProject {
     pub name: Name<64>,
     /// What sends the events: devices, pages or servers.
     pub source: BugSource,
-    /// The SHA-256 of the public key.
-    pub key: TokenHash,
+    /// The SHA-256 of each public key.
+    pub keys: Vec<TokenHash>,
+    /// The first public key, if the project is of pages: the pages of the server are given it.
+    pub page_key: Option<String>,
+    /// How many events each key may send in a minute.
+    pub rate: EventRate,
 }
 
 /// Reads a file of projects. No mistake repeats a key, because a key lets its holder report faults.
@@ -108,8 +117,12 @@ impl ProjectEntry<'_> {
         let id = self.id(member("id"));
         let name = self.name(member("name"));
         let source = self.source(member("kind"));
-        let key = self.key(member("key"), member("key_file"));
-        Some(BugProject { id: id?, name: name?, source: source?, key: key? })
+        let keys = self.keys(member("key"), member("key_file"), member("keys"));
+        let rate = self.rate(member("events_per_minute"));
+        let (source, keys) = (source?, keys?);
+        let page_key = keys.first().filter(|_| source == BugSource::Page).cloned();
+        let keys = keys.iter().map(|key| TokenHash::of(key)).collect();
+        Some(BugProject { id: id?, name: name?, source, keys, page_key, rate: rate? })
     }
 
     fn id(&mut self, value: Option<&Value>) -> Option<NonZeroU32> {
@@ -142,20 +155,55 @@ impl ProjectEntry<'_> {
         source
     }
 
-    /// The hash of the key that stands here or in a file.
-    fn key(&mut self, here: Option<&Value>, file: Option<&Value>) -> Option<TokenHash> {
-        let (member, text) = match (here, file) {
-            (Some(value), None) => ("key", value.as_str().map(str::to_owned)),
-            (None, Some(value)) => ("key_file", Some(self.file(value)?)),
-            (None, None) | (Some(_), Some(_)) => {
-                self.wrong("key", "expected either a public key or key_file");
-                return None;
+    /// How many events each key may send in a minute.
+    fn rate(&mut self, value: Option<&Value>) -> Option<EventRate> {
+        let Some(value) = value else { return Some(EventRate::default()) };
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let rate = number.and_then(|number| EventRate::per_minute(number).ok());
+        if rate.is_none() {
+            self.wrong("events_per_minute", &format!("expected an integer from 1 to {}", EventRate::MOST));
+        }
+        rate
+    }
+
+    /// The keys that stand here or in a file: one or more.
+    fn keys(&mut self, one: Option<&Value>, file: Option<&Value>, list: Option<&Value>) -> Option<Vec<String>> {
+        match (one, file, list) {
+            (Some(value), None, None) => Some(vec![self.key("key", value.as_str())?]),
+            (None, Some(value), None) => {
+                let text = self.file(value)?;
+                Some(vec![self.key("key_file", Some(&text))?])
             }
+            (None, None, Some(value)) => self.listed(value),
+            _ => {
+                self.wrong("key", "expected one of a public key, key_file and keys");
+                None
+            }
+        }
+    }
+
+    /// The keys of a list. Each of them is read, so that all mistakes are told.
+    fn listed(&mut self, value: &Value) -> Option<Vec<String>> {
+        let Some(values) = value.as_array().filter(|values| (1..=MOST_KEYS).contains(&values.len())) else {
+            self.wrong("keys", &format!("expected a list of 1 to {MOST_KEYS} public keys"));
+            return None;
         };
+        let read = |(number, value): (usize, &Value)| self.key(&format!("keys.{number}"), value.as_str());
+        let keys: Vec<_> = (1..).zip(values).map(read).collect();
+        let keys: Vec<_> = keys.into_iter().collect::<Option<_>>()?;
+        if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
+            self.wrong("keys", "a key is there twice");
+            return None;
+        }
+        Some(keys)
+    }
+
+    /// A public key.
+    fn key(&mut self, member: &str, text: Option<&str>) -> Option<String> {
         let is_key = |text: &&str| {
             text.len() == KEY_DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
-        let key = text.as_deref().map(str::trim).filter(is_key).map(TokenHash::of);
+        let key = text.map(str::trim).filter(is_key).map(str::to_owned);
         if key.is_none() {
             self.wrong(member, "expected 32 small hexadecimal digits; a key of digits alone is in quotes");
         }
@@ -196,16 +244,29 @@ mod tests {
             "1".repeat(32)
         );
         let projects = read(&file(&folder, &text)).unwrap();
-        let short: Vec<_> = projects.iter().map(|one| (one.id.get(), one.source, one.key)).collect();
+        let short: Vec<_> = projects.iter().map(|one| (one.id.get(), one.source, one.keys.as_slice())).collect();
         assert_eq!(
             short,
             [
-                (1, BugSource::Device, TokenHash::of(KEY)),
-                (999_999, BugSource::Page, TokenHash::of(&"f".repeat(32))),
-                (3, BugSource::Server, TokenHash::of(&"1".repeat(32))),
+                (1, BugSource::Device, &[TokenHash::of(KEY)][..]),
+                (999_999, BugSource::Page, &[TokenHash::of(&"f".repeat(32))][..]),
+                (3, BugSource::Server, &[TokenHash::of(&"1".repeat(32))][..]),
             ]
         );
+        let page_keys: Vec<_> = projects.iter().map(|one| one.page_key.clone()).collect();
+        assert_eq!(page_keys, [None, Some("f".repeat(32)), None], "only a page is given its key");
+        assert!(projects.iter().all(|one| one.rate == EventRate::default()));
         assert_eq!(read(&file(&folder, "[]")).unwrap(), []);
+    }
+
+    #[test]
+    fn a_project_has_a_key_and_the_key_after_it_and_a_rate_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let next = "b".repeat(32);
+        let text = format!("- {{ id: 1, name: a, kind: page, keys: [{next}, {KEY}], events_per_minute: 600000 }}");
+        let [project]: [BugProject; 1] = read(&file(&folder, &text)).unwrap().try_into().unwrap();
+        assert_eq!(project.keys, [next.as_str(), KEY].map(TokenHash::of));
+        assert_eq!((project.page_key, project.rate.get()), (Some(next), 600_000), "the first key is the page's");
     }
 
     #[test]
@@ -219,7 +280,11 @@ mod tests {
              - hunter2\n\
              - {{ id: 7, name: a, kind: page, key: '{KEY}' }}\n\
              - {{ id: 7, name: b, kind: page, key: '{KEY}' }}\n\
-             - {{ id: 8, name: b, kind: page, key: '{}' }}\n",
+             - {{ id: 8, name: b, kind: page, key: '{}' }}\n\
+             - {{ id: 9, name: b, kind: page, keys: [{KEY}, hunter2, 7], events_per_minute: 0 }}\n\
+             - {{ id: 10, name: b, kind: page, keys: [{KEY}, {KEY}], events_per_minute: 600001 }}\n\
+             - {{ id: 11, name: b, kind: page, keys: [], events_per_minute: hunter2 }}\n\
+             - {{ id: 12, name: b, kind: page, keys: {KEY}, key: {KEY} }}\n",
             KEY.to_uppercase()
         );
         let path = file(&folder, &text);
@@ -231,17 +296,25 @@ mod tests {
             "project 1.key: expected 32 small",
             "project 2: an unknown member",
             "project 2.id: expected",
-            "project 2.key: expected either",
-            "project 3.key: expected either",
+            "project 2.key: expected one of",
+            "project 3.key: expected one of",
             "project 4.key_file: the file cannot be read: No such file",
             "project 5: expected a mapping",
             "project 8.key: expected 32 small",
+            "project 9.keys.2: expected 32 small",
+            "project 9.keys.3: expected 32 small",
+            "project 9.events_per_minute: expected an integer from 1 to 600000",
+            "project 10.keys: a key is there twice",
+            "project 10.events_per_minute: expected an integer",
+            "project 11.keys: expected a list of 1 to 10",
+            "project 11.events_per_minute: expected an integer",
+            "project 12.key: expected one of",
             "id 7: another project has it",
         ] {
             let begin = format!("{}: {right}", path.display());
             assert_eq!(told.iter().filter(|line| line.starts_with(&begin)).count(), 1, "{right}: {told:#?}");
         }
-        assert_eq!(told.len(), 12, "{told:#?}");
+        assert_eq!(told.len(), 20, "{told:#?}");
         let all = told.join("\n").to_lowercase();
         assert!(!all.contains("hunter2") && !all.contains(KEY), "{all}");
     }

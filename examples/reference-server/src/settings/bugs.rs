@@ -20,7 +20,7 @@ pub(super) const BUGS: Setting = Setting::plain(
 pub(super) const PROJECTS_FILE: Setting = Setting::plain(
     "SQAL_BUG_PROJECTS_FILE",
     None,
-    "a YAML file, a list of projects: id, name, kind, key",
+    "a YAML file, a list of projects: id, name, kind, key or key_file or keys, events_per_minute",
     "Which devices, pages and programs report their faults here, by clients of Sentry; without it none",
 );
 
@@ -34,7 +34,7 @@ pub(super) const ATTACHMENTS_DIR: Setting = Setting::plain(
 pub(super) const OWN_FAULTS: Setting = Setting::plain(
     "SQAL_BUG_OWN_FAULTS",
     None,
-    "none, or some of caught_panic, breaker_open, dead_letter_burst, device_offline, sensor_drift with commas between; \
+    "none, or some of caught_panic, breaker_open, dead_letter_burst, device_offline, station_fault with commas between; \
      all by default",
     "Which faults of its own the server reports as bugs",
 );

@@ -52,7 +52,10 @@ fn bug_03_a_bug_outlives_its_server() {
 fn a_server_without_bugs_takes_none_and_makes_no_folder() {
     let data = tempfile::tempdir().unwrap();
     let server = server(&[("SQAL_BUGS", "off")], data.path());
-    assert_eq!(listed(&server, "").len(), 0);
+    for path in ["", "/fields", "/metrics/summary"] {
+        let (status, answer) = server.get(&format!("/api/v1/bugs{path}"));
+        assert!(status == 404 && answer["detail"].to_string().contains("no bug tracker"), "{path}: {answer}");
+    }
     let body = json!({ "title": "x", "description": "y", "severity": "low", "priority": "low" });
     assert_eq!(server.post("/api/v1/bugs", &body.to_string()).0, 404);
     let (log, orderly) = server.terminate();

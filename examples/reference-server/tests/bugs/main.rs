@@ -1,5 +1,5 @@
-//! Bugs of a real server: they outlive it, its own faults are reported once, and clients of Sentry
-//! report to it.
+//! Bugs of a real server: they outlive it, its own faults are reported once, clients of Sentry
+//! report to it, and receivers of its webhooks verify them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod kept;
@@ -8,6 +8,7 @@ mod own;
 #[expect(dead_code, reason = "each test file uses its part of the support")]
 mod process;
 mod strangers;
+mod webhooks;
 
 use std::path::Path;
 

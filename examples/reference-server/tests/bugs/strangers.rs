@@ -30,7 +30,7 @@ fn with_faults(server: &Server, faults: u64) -> Vec<Value> {
     bugs
 }
 
-/// `sentry-sdk` of PyPI sends errors with breadcrumbs, attachments and sessions, compressed.
+/// `sentry-sdk` of `PyPI` sends errors with breadcrumbs, attachments and sessions, compressed.
 #[test]
 fn bug_12_faults_of_the_python_client_are_grouped_and_no_person_with_them() {
     #[expect(clippy::disallowed_methods, reason = "how the test command tells tests where tools are")]

@@ -9,7 +9,8 @@ use super::RunbookBase;
 use super::yaml::YamlNode;
 use crate::catalogue::{WATCHDOG, WATCHDOG_RUNBOOK, outside};
 use crate::objective::{Objective, RateWindow, Recording, UnreachableBurnError};
-use crate::rule::{AlertRule, is_label_name};
+use crate::query::is_label_name;
+use crate::rule::AlertRule;
 use crate::station::Cause;
 use crate::words::Words;
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::query::Labels;
-use crate::rule::is_label_name;
+use crate::query::is_label_name;
 use crate::words::Words;
 
 use super::{BurnRate, Indicator, InvalidObjective, Target};

@@ -44,6 +44,7 @@ use std::time::Duration;
 use sqal_core::Timestamp;
 
 pub use evaluate::{Element, EvaluationError};
+pub(crate) use names::is_label as is_label_name;
 pub use selector::{InvalidQuery, Selector};
 pub use series::{Scraped, Series};
 

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-pub(super) use crate::rule::is_label_name as is_label;
-
 /// The label that holds the name of a metric.
 pub(super) const NAME: &str = "__name__";
 
@@ -42,6 +40,11 @@ const RESERVED: [&str; 28] = [
 /// Whether a text is the name of a metric: a letter, `_` or `:`, then also digits.
 pub(super) fn is_metric(text: &str) -> bool {
     is_name(text, |byte| byte == b':')
+}
+
+/// Whether a text is the name of a label, and of an alert: a letter or `_`, then also digits.
+pub(crate) fn is_label(text: &str) -> bool {
+    is_name(text, |_| false)
 }
 
 /// Whether the name of a metric can stand before the braces of a selector.

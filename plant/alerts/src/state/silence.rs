@@ -12,7 +12,7 @@ use sqal_core::{Name, Timestamp};
 use super::author::Author;
 use super::key::{AlertKey, is_hexadecimal};
 use super::remark::Remark;
-use crate::rule::is_label_name;
+use crate::query::is_label_name;
 use crate::times::{between, later, rfc3339};
 use crate::{RuleName, Severity};
 

@@ -91,7 +91,7 @@ fn refused<E>(_: E) -> StorageError {
     StorageError::new(BACKEND, StorageErrorKind::Refused)
 }
 
-fn unreadable(error: UnreadableError) -> StorageError {
+fn unreadable(error: &UnreadableError) -> StorageError {
     StorageError::new(BACKEND, StorageErrorKind::Corrupt(error.to_string()))
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn station(
 ) -> Result<Option<(StoredStation, Revision)>, StorageError> {
     let key = RecordKey::new(device.as_str()).map_err(refused)?;
     let record = records.record(&stations(), &key, now).await?;
-    record.map(|record| Ok((parsed(&record.body).map_err(unreadable)?, record.revision))).transpose()
+    record.map(|record| Ok((parsed(&record.body).map_err(|error| unreadable(&error))?, record.revision))).transpose()
 }
 
 /// A page of the stations, by the names of their devices. One that cannot be read is `None`.
@@ -172,7 +172,7 @@ pub(super) async fn faults_of(
         let is_last = found.len() < usize::from(PAGE);
         after = found.last().map(|record| record.key);
         for record in found {
-            all.push(parsed(&record.body).map_err(unreadable)?);
+            all.push(parsed(&record.body).map_err(|error| unreadable(&error))?);
         }
         if is_last {
             return Ok(all);

@@ -137,8 +137,8 @@ impl Held {
     }
 
     fn new(station: StoredStation, revision: Option<Revision>) -> Self {
-        // A station that is stored nowhere is written at once, so that every server knows it, and so
-        // is one whose faults are still to be kept.
+        // A station that is stored nowhere is written at once, so that every server knows it, and
+        // so is one whose faults are still to be kept.
         let is_urgent = revision.is_none() || !station.ended.is_empty();
         Self { station, revision, written_at: None, edition: 1, written: u64::from(!is_urgent), is_urgent }
     }
@@ -355,7 +355,7 @@ impl Stations {
         let has_next = stored.len() > usize::from(limit);
         stored.truncate(usize::from(limit));
         let next = stored.last().filter(|_| has_next).map(|(device, _)| *device);
-        let items = stored.into_iter().filter_map(|(device, stored)| self.view(device, stored)).collect();
+        let items = stored.into_iter().filter_map(|(device, stored)| self.view(device, stored.as_ref())).collect();
         Ok(StationPage { items, next })
     }
 
@@ -366,14 +366,14 @@ impl Stations {
     /// [`StorageError`] if the store cannot be read.
     pub async fn station(&self, device: &DeviceId, now: Timestamp) -> Result<Option<StationView>, StorageError> {
         let stored = station_records::station(&*self.records, device, now).await?;
-        Ok(self.view(*device, stored.map(|(station, _)| station)))
+        Ok(self.view(*device, stored.as_ref().map(|(station, _)| station)))
     }
 
     /// What is shown of a station: what this server holds, or what is stored if that is newer.
-    fn view(&self, device: DeviceId, stored: Option<StoredStation>) -> Option<StationView> {
+    fn view(&self, device: DeviceId, stored: Option<&StoredStation>) -> Option<StationView> {
         let known = self.known();
         let own = known.held.get(&device).map(|held| &held.station);
-        let newest = newest(own, stored.as_ref())?;
+        let newest = newest(own, stored)?;
         Some(StationView::of(device, newest))
     }
 

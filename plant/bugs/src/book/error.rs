@@ -1,6 +1,6 @@
 //! [`BugBookError`]: why a bug cannot be read or changed.
 
-use sqal_storage::bugs::BugId;
+use sqal_storage::bugs::{BesideId, BugId};
 use sqal_storage::sealed::{FieldError, RandomnessError};
 use sqal_storage::{StorageError, StorageErrorKind};
 
@@ -15,8 +15,10 @@ pub enum BugBookError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<InvalidField>),
     /// There is no bug, or no attachment of the bug, with this id.
-    #[error("{id} is not known")]
+    #[error("the {what} {id} is not known")]
     Unknown {
+        /// `bug` or `attachment`.
+        what: &'static str,
         /// The id of the bug or of the attachment.
         id: BugId,
     },
@@ -36,7 +38,7 @@ pub enum BugBookError {
     #[error("the name and the mail address of a person are sealed, and there is no key")]
     NoKey,
     /// The bug has as many attachments as it can have.
-    #[error("the bug has {most} attachments, which are the most")]
+    #[error("a bug has at most {most} attachments")]
     Full {
         /// The most attachments of a bug.
         most: usize,
@@ -53,6 +55,16 @@ pub enum BugBookError {
 }
 
 impl BugBookError {
+    /// There is no bug with this id.
+    pub(super) const fn unknown_bug(id: &BugId) -> Self {
+        Self::Unknown { what: "bug", id: *id }
+    }
+
+    /// A bug has no attachment with this id.
+    pub(super) const fn unknown_attachment(id: &BesideId) -> Self {
+        Self::Unknown { what: "attachment", id: *id }
+    }
+
     /// Another caller was faster each time.
     pub(super) const fn contended() -> Self {
         Self::Storage(StorageError::new("bugs", StorageErrorKind::Busy))

@@ -7,7 +7,7 @@ use sqal_storage::{Blobs, StorageError, StorageErrorKind};
 
 use super::error::BugBookError;
 use super::{ATTEMPTS, BugBook};
-use crate::attachment::{MOST_ATTACHMENT, MOST_ATTACHMENTS, media_type};
+use crate::attachment::{LARGEST_ATTACHMENT, MOST_ATTACHMENTS, media_type};
 use crate::change::{EntryNote, noted};
 use crate::events::BugEventKind;
 use crate::report::{InvalidField, Limit};
@@ -43,12 +43,12 @@ impl BugBook {
         if self.attachments(id).await?.len() >= usize::from(MOST_ATTACHMENTS) {
             return Err(BugBookError::Full { most: usize::from(MOST_ATTACHMENTS) });
         }
-        let most = u64::try_from(MOST_ATTACHMENT).unwrap_or(u64::MAX);
+        let most = u64::try_from(LARGEST_ATTACHMENT).unwrap_or(u64::MAX);
         let mut content: &[u8] = &bytes;
         let put = blobs.put(&mut content, &PutLimits::at_most(most), at).await.map_err(put_error)?;
         let attachment =
             BugAttachment { id: self.id(), bug: *id, at, by, name, media_type, len: put.len, blob: put.id };
-        if self.parts.bugs.attach(&attachment).await? { Ok(attachment) } else { Err(BugBookError::Unknown { id: *id }) }
+        if self.parts.bugs.attach(&attachment).await? { Ok(attachment) } else { Err(BugBookError::unknown_bug(id)) }
     }
 
     /// The attachments of a bug, the oldest first.
@@ -98,23 +98,30 @@ impl BugBook {
     ) -> Result<(), BugBookError> {
         let removed = self.attachment(bug, attachment).await?;
         if !self.parts.bugs.detach(bug, attachment).await? {
-            return Err(BugBookError::Unknown { id: *attachment });
+            return Err(BugBookError::unknown_attachment(attachment));
         }
         let note = EntryNote::detached(removed.id, removed.name);
         for _ in 0..ATTEMPTS {
             let before = self.get(bug).await?;
             let (after, entry) = noted(&before, note.clone(), by, at);
             if self.parts.bugs.change_bug(&after, &entry).await? {
-                self.tell(BugEventKind::Changed, &after, by, after.updated_at, None).await;
+                let what = (BugEventKind::Changed, Some(before.content.status));
+                self.tell(what, &after, by, after.updated_at, None).await;
                 return Ok(());
             }
         }
         Err(BugBookError::contended())
     }
 
-    async fn attachment(&self, bug: &BugId, id: &BesideId) -> Result<BugAttachment, BugBookError> {
+    /// An attachment without its content, for example to compare its hash with the one that a
+    /// client has.
+    ///
+    /// # Errors
+    ///
+    /// [`BugBookError::Unknown`] if there is no such bug or attachment, or the error of the store.
+    pub async fn attachment(&self, bug: &BugId, id: &BesideId) -> Result<BugAttachment, BugBookError> {
         let mut all = self.attachments(bug).await?.into_iter();
-        all.find(|attachment| attachment.id == *id).ok_or(BugBookError::Unknown { id: *id })
+        all.find(|attachment| attachment.id == *id).ok_or_else(|| BugBookError::unknown_attachment(id))
     }
 
     fn blobs(&self) -> Result<&dyn Blobs, BugBookError> {

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqal_core::Timestamp;
-use sqal_storage::bugs::{BesideId, Bug, BugId, BugPerson};
+use sqal_storage::bugs::{BesideId, Bug, BugId, BugPerson, BugStatus};
 use sqal_storage::sealed::Confidential;
 use sqal_storage::{Blobs, Bugs, SealedFields};
 
@@ -27,6 +27,9 @@ use crate::events::{BugEvent, BugEventKind, BugEvents};
 
 pub use error::BugBookError;
 pub use grouping::{Fault, Occurred};
+pub use reporters::reporter_of;
+
+pub(crate) use grouping::author;
 
 /// How often a write is tried that other callers overtake.
 const ATTEMPTS: u8 = 64;
@@ -82,8 +85,15 @@ impl BugBook {
         BugId::from_random((self.parts.random)())
     }
 
-    async fn tell(&self, kind: BugEventKind, bug: &Bug, by: BugPerson, at: Timestamp, comment: Option<BesideId>) {
-        self.parts.events.tell(BugEvent { kind, bug: bug.clone(), by, at, comment }).await;
+    async fn tell(
+        &self,
+        (kind, from): (BugEventKind, Option<BugStatus>),
+        bug: &Bug,
+        by: BugPerson,
+        at: Timestamp,
+        comment: Option<BesideId>,
+    ) {
+        self.parts.events.tell(BugEvent { kind, from, bug: bug.clone(), by, at, comment }).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use sqal_core::Timestamp;
+use sqal_core::{DeviceId, Timestamp};
 use sqal_storage::bugs::{Bug, BugCategory, BugComment, BugDay, BugEntry, BugId, BugPage, BugQuery, BugSummary};
 
 use super::BugBook;
@@ -22,7 +22,7 @@ impl BugBook {
     ///
     /// [`BugBookError::Unknown`] if there is none with this id, or the error of the store.
     pub async fn get(&self, id: &BugId) -> Result<Bug, BugBookError> {
-        self.parts.bugs.bug(id).await?.ok_or(BugBookError::Unknown { id: *id })
+        self.parts.bugs.bug(id).await?.ok_or_else(|| BugBookError::unknown_bug(id))
     }
 
     /// The entries of the history after a revision, in their order, each with what it says.
@@ -82,6 +82,16 @@ impl BugBook {
             read = read.saturating_add(u32::from(COMMENTS_AT_ONCE));
         }
         Ok(shown)
+    }
+
+    /// The devices that have reported one of the equal faults of a bug, in the order of bytes: at
+    /// most `limit`. There are none if a person has reported the bug, or if it is not stored.
+    ///
+    /// # Errors
+    ///
+    /// The error of the store.
+    pub async fn devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, BugBookError> {
+        Ok(self.parts.bugs.bug_devices(id, limit).await?)
     }
 
     /// A page of bugs.

@@ -1,7 +1,10 @@
-//! The sealed fields of reporters: written before a bug names their subject, and opened on request.
+//! [`reporter_of`]: the sealed fields of reporters, written before a bug names their subject.
+//!
+//! Each bug has a subject of its own, made of its id. A report can so write no field that belongs
+//! to another bug, whatever name and mail address it gives.
 
 use sqal_core::Name;
-use sqal_storage::bugs::Bug;
+use sqal_storage::bugs::{Bug, BugId};
 use sqal_storage::sealed::{FieldKey, FieldName, Plain, Subject};
 
 use super::error::BugBookError;
@@ -37,18 +40,17 @@ impl BugBook {
     /// [`BugBookError::NoKey`] if there is no key, [`BugBookError::Unreadable`] if no key opens the
     /// fields, or the error of the store.
     pub async fn reporter(&self, bug: &Bug) -> Result<Option<Reporter>, BugBookError> {
-        let Some(subject) = bug.reporter else { return Ok(None) };
-        let fields = self.parts.confidential.as_deref().ok_or(BugBookError::NoKey)?;
-        let name = opened(fields, subject, Field::Name, |text| PersonName::new(text).ok()).await?;
-        let mail = opened(fields, subject, Field::Mail, |text| MailAddress::new(text).ok()).await?;
-        Ok(Reporter::new(name, mail))
+        if bug.reporter.is_none() {
+            return Ok(None);
+        }
+        reporter_of(bug, self.parts.confidential.as_deref().ok_or(BugBookError::NoKey)?).await
     }
 
-    /// Seals the fields of a person and returns their subject.
-    pub(super) async fn seal(&self, reporter: Option<&Reporter>) -> Result<Option<Subject>, BugBookError> {
+    /// Seals the fields of the person who reports the bug with this id, and returns their subject.
+    pub(super) async fn seal(&self, bug: &BugId, reporter: Option<&Reporter>) -> Result<Option<Subject>, BugBookError> {
         let Some(reporter) = reporter else { return Ok(None) };
         let fields = self.parts.confidential.as_deref().ok_or(BugBookError::NoKey)?;
-        let subject = reporter.subject();
+        let subject = subject_of(bug);
         if let Some(name) = reporter.name() {
             fields.write(&Field::Name.of(subject), name.as_str().as_bytes()).await?;
         }
@@ -57,6 +59,24 @@ impl BugBook {
         }
         Ok(Some(subject))
     }
+}
+
+/// The person who has reported a bug, from the sealed fields; `None` if no person is known, or the
+/// person was erased.
+///
+/// # Errors
+///
+/// [`BugBookError::Unreadable`] if no key opens the fields, or the error of the store.
+pub async fn reporter_of(bug: &Bug, fields: &ReporterFields) -> Result<Option<Reporter>, BugBookError> {
+    let Some(subject) = bug.reporter else { return Ok(None) };
+    let name = opened(fields, subject, Field::Name, |text| PersonName::new(text).ok()).await?;
+    let mail = opened(fields, subject, Field::Mail, |text| MailAddress::new(text).ok()).await?;
+    Ok(Reporter::new(name, mail))
+}
+
+/// The subject of the person who reports the bug with this id.
+fn subject_of(bug: &BugId) -> Subject {
+    Name::new(&format!("bug-{bug}")).unwrap_or_else(|_| unreachable!("a word and a UUID are printable and short"))
 }
 
 /// A field of a reporter, opened and checked.

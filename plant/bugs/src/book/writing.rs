@@ -9,6 +9,9 @@ use crate::change::{apply, first_entry};
 use crate::events::BugEventKind;
 use crate::report::{BugPatch, InvalidField, Limit, NewBug, check_comment};
 
+/// The most steps over which a chain of duplicates is followed.
+const MOST_STEPS: u8 = 20;
+
 impl BugBook {
     /// Stores a report. The name and the mail address of its reporter are sealed first.
     ///
@@ -23,10 +26,10 @@ impl BugBook {
         by: BugPerson,
         at: Timestamp,
     ) -> Result<Bug, BugBookError> {
-        self.check_links(&BugLinks::default(), &new.content().links).await?;
+        self.check_links(None, &new.content().links).await?;
         for _ in 0..ATTEMPTS {
             if let Some(bug) = self.add(&new, source, None, by, at).await? {
-                self.tell(BugEventKind::Created, &bug, by, at, None).await;
+                self.tell((BugEventKind::Created, None), &bug, by, at, None).await;
                 return Ok(bug);
             }
         }
@@ -34,14 +37,15 @@ impl BugBook {
     }
 
     /// Changes a bug, and returns it as it is then; a patch of which nothing differs changes
-    /// nothing. With `expected`, the bug changes only if that is its revision.
+    /// nothing, and its reason is not kept. With `expected`, the bug changes only if that is its
+    /// revision.
     ///
     /// # Errors
     ///
     /// [`BugBookError::Unknown`] if there is no such bug, [`BugBookError::Stale`] if it has another
     /// revision than expected, [`BugBookError::Refused`] if the change does not fit,
-    /// [`BugBookError::Invalid`] if it links to a bug that is not stored, or the error of the
-    /// store.
+    /// [`BugBookError::Invalid`] if it links to a bug that is not stored or whose links lead back,
+    /// or the error of the store.
     pub async fn change(
         &self,
         id: &BugId,
@@ -56,9 +60,10 @@ impl BugBook {
                 return Err(BugBookError::Stale { found: bug.revision });
             }
             let Some((changed, entry)) = apply(&bug, patch, by, at)? else { return Ok(bug) };
-            self.check_links(&bug.content.links, &changed.content.links).await?;
+            self.check_links(Some(&bug), &changed.content.links).await?;
             if self.parts.bugs.change_bug(&changed, &entry).await? {
-                self.tell(BugEventKind::Changed, &changed, by, changed.updated_at, None).await;
+                let what = (BugEventKind::Changed, Some(bug.content.status));
+                self.tell(what, &changed, by, changed.updated_at, None).await;
                 return Ok(changed);
             }
         }
@@ -83,10 +88,11 @@ impl BugBook {
         let bug = self.get(id).await?;
         let comment = BugComment { id: self.id(), bug: *id, at, by, is_internal, text };
         if !self.parts.bugs.add_comment(&comment).await? {
-            return Err(BugBookError::Unknown { id: *id });
+            return Err(BugBookError::unknown_bug(id));
         }
         if !is_internal {
-            self.tell(BugEventKind::Commented, &bug, by, at, Some(comment.id)).await;
+            let what = (BugEventKind::Commented, Some(bug.content.status));
+            self.tell(what, &bug, by, at, Some(comment.id)).await;
         }
         Ok(comment)
     }
@@ -100,9 +106,10 @@ impl BugBook {
         by: BugPerson,
         at: Timestamp,
     ) -> Result<Option<Bug>, BugBookError> {
-        let reporter = self.seal(new.reporter()).await?;
+        let id = self.id();
+        let reporter = self.seal(&id, new.reporter()).await?;
         let bug = Bug {
-            id: self.id(),
+            id,
             revision: 1,
             source,
             reporter,
@@ -118,16 +125,47 @@ impl BugBook {
         Ok((added == AddedBug::New).then_some(bug))
     }
 
-    /// Checks that the bugs exist to which a change links.
-    async fn check_links(&self, before: &BugLinks, after: &BugLinks) -> Result<(), BugBookError> {
-        let mut faults = Vec::new();
+    /// Checks that the bugs exist to which a change links, and that their links do not lead back.
+    /// To a new bug, which is `None`, no other one leads. Of two changes at once, each can pass and
+    /// both make a circle.
+    async fn check_links(&self, bug: Option<&Bug>, after: &BugLinks) -> Result<(), BugBookError> {
+        let (none, mut faults) = (BugLinks::default(), Vec::new());
+        let before = bug.map_or(&none, |bug| &bug.content.links);
         for (field, id) in added_links(before, after) {
-            if self.parts.bugs.bug(&id).await?.is_none() {
-                let limit = Limit::new("the id of a bug that is stored", "l'identifiant d'un bogue enregistré");
+            let Some(target) = self.parts.bugs.bug(&id).await? else {
+                let limit = Limit::new("the id of a bug that is stored", "l'identifiant d'une anomalie enregistrée");
+                faults.push(InvalidField::new(field, &id.to_string(), limit));
+                continue;
+            };
+            let Some(bug) = bug else { continue };
+            let leads_back = match field {
+                "duplicate_of" => self.leads_back(&target, &bug.id).await?,
+                "blocks" => target.content.links.blocks.contains(&bug.id),
+                _ => false,
+            };
+            if leads_back {
+                let limit = Limit::new(
+                    format!("a bug whose {field} does not lead back, within {MOST_STEPS} steps"),
+                    format!("une anomalie dont {field} ne ramène pas à celle-ci, en {MOST_STEPS} étapes"),
+                );
                 faults.push(InvalidField::new(field, &id.to_string(), limit));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(BugBookError::Invalid(faults)) }
+    }
+
+    /// Whether a bug is a duplicate of `begin`, directly or over others. A chain of too many steps
+    /// counts as one that leads back.
+    async fn leads_back(&self, target: &Bug, begin: &BugId) -> Result<bool, BugBookError> {
+        let mut next = target.content.links.duplicate_of;
+        for _ in 0..MOST_STEPS {
+            let Some(id) = next else { return Ok(false) };
+            if id == *begin {
+                return Ok(true);
+            }
+            next = self.parts.bugs.bug(&id).await?.and_then(|bug| bug.content.links.duplicate_of);
+        }
+        Ok(next.is_some())
     }
 }
 

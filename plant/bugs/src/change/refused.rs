@@ -46,14 +46,21 @@ impl RefusedChange {
                 InvalidField::new("status", to.as_str(), limit)
             }
             Self::WhyMissing { from, to } => {
-                let limit = Limit::new(
-                    format!("a reason, which the step from {from} to {to} needs"),
-                    format!("une raison, exigée pour passer de {from} à {to}"),
-                );
+                let limit = if from.is_ended() {
+                    Limit::new(
+                        format!("a reason: a step from {from} to {to} needs one"),
+                        format!("une raison : passer de {from} à {to} en exige une"),
+                    )
+                } else {
+                    Limit::new(
+                        "a reason: closing without resolving needs one",
+                        "une raison : clore sans résoudre en exige une",
+                    )
+                };
                 InvalidField::new("why", "", limit)
             }
             Self::Itself { field } => {
-                InvalidField::new(field, "the bug itself", Limit::new("another bug", "un autre bogue"))
+                InvalidField::new(field, "the bug itself", Limit::new("another bug", "une autre anomalie"))
             }
         }
     }
@@ -77,6 +84,9 @@ mod tests {
         assert_eq!(refused.limit_fr, "open ou in_progress : ce qui peut suivre closed");
         let refused = RefusedChange::WhyMissing { from: BugStatus::Open, to: BugStatus::Closed };
         assert_eq!(refused.as_field().field, "why");
-        assert!(refused.to_string().contains("a reason"));
+        assert!(refused.to_string().contains("a reason: closing without resolving needs one"));
+        let refused = RefusedChange::WhyMissing { from: BugStatus::Closed, to: BugStatus::Open }.as_field();
+        assert_eq!(refused.limit, "a reason: a step from closed to open needs one");
+        assert_eq!(refused.limit_fr, "une raison : passer de closed à open en exige une");
     }
 }

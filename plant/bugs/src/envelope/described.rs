@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use sqal_core::DeviceId;
 use sqal_storage::bugs::{BugPriority, BugSeverity, BugSource};
 
 use super::event::{Event, EventException, EventLevel, StackFrame};
+use super::limits::IntakeLimits;
 use super::text::{first_characters, in_a_line, without_mail};
 use crate::book::Fault;
 use crate::exchange::times::rfc3339;
@@ -46,7 +48,7 @@ impl FaultProject {
             BugSource::Server => Some("backend"),
             BugSource::Person | BugSource::Import => None,
         };
-        let device = event.device().filter(|_| self.source == BugSource::Device);
+        let device = self.device(event);
         let new = NewBug::of(BugFields {
             title: Some(title(event)),
             description: Some(description(event)),
@@ -58,6 +60,47 @@ impl FaultProject {
             ..BugFields::default()
         })?;
         Ok(Fault { key: group::key(event, self.number), source: self.source, new, firmware })
+    }
+
+    /// The device that an event of this project affects: what its tag `device_id` names, and for a
+    /// client that is a device otherwise its machine. A page affects none, because every reader of
+    /// a page has its key.
+    #[must_use]
+    pub fn device(&self, event: &Event) -> Option<DeviceId> {
+        match self.source {
+            BugSource::Device => event.device(),
+            BugSource::Page => None,
+            BugSource::Server | BugSource::Person | BugSource::Import => event.tagged_device(),
+        }
+    }
+
+    /// Whether the files are kept that come with events of this project. Those of a page are not,
+    /// because every reader of a page has its key.
+    #[must_use]
+    pub fn keeps_files(&self) -> bool {
+        self.source != BugSource::Page
+    }
+
+    /// The fault in which is counted what no bug has, once the project has had as many new groups
+    /// as it may.
+    pub(super) fn flood(&self, limits: &IntakeLimits) -> Result<Fault, Vec<InvalidField>> {
+        let number = self.number.to_string();
+        let new = NewBug::of(BugFields {
+            title: Some(format!("Too many different faults of project {number}")),
+            description: Some(format!(
+                "The project {number} has reported more than {} faults within an hour that no bug had yet. Its \
+                 further new faults are counted here and get no bugs of their own until the hour has passed. A \
+                 message or a fingerprint that differs each time makes such faults; so does a stranger who has the \
+                 key of the project.",
+                limits.most_new_groups
+            )),
+            severity: Some(BugSeverity::Medium.as_str().to_owned()),
+            priority: Some(BugPriority::Medium.as_str().to_owned()),
+            tags: Some(vec!["too_many_faults".to_owned()]),
+            ..BugFields::default()
+        })?;
+        let key = group::of_parts(["flood", number.as_str()]);
+        Ok(Fault { key, source: self.source, new, firmware: None })
     }
 }
 
@@ -81,10 +124,10 @@ fn thrown(exception: &EventException) -> String {
 fn description(event: &Event) -> String {
     let mut text = String::new();
     if let Some(message) = &event.message {
-        line(&mut text, &without_mail(message));
+        line(&mut text, message);
     }
     for exception in &event.exceptions {
-        line(&mut text, &without_mail(&thrown(exception)));
+        line(&mut text, &thrown(exception));
         stack(&mut text, &exception.frames);
     }
     stack(&mut text, &event.frames);
@@ -107,12 +150,18 @@ fn description(event: &Event) -> String {
         let time = step.timestamp.map(rfc3339);
         let parts = [time.as_deref(), step.category.as_deref(), step.message.as_deref()];
         let words: Vec<_> = parts.into_iter().flatten().map(in_a_line).collect();
-        line(&mut text, &format!("  {}", without_mail(&words.join(" "))));
+        line(&mut text, &format!("  {}", words.join(" ")));
+    }
+    // After the steps: tags are many, and what is too long is cut at the end.
+    let tags = event.tags.iter().filter(|(name, _)| !name.starts_with("user"));
+    let tags: Vec<_> = tags.map(|(name, value)| format!("{}={}", in_a_line(name), in_a_line(value))).collect();
+    if !tags.is_empty() {
+        line(&mut text, &format!("tags: {}", tags.join(", ")));
     }
     if text.trim().is_empty() {
         return "An event without a message and without an exception.".to_owned();
     }
-    first_characters(text.trim(), LONGEST_TEXT)
+    first_characters(without_mail(&text).trim(), LONGEST_TEXT)
 }
 
 fn line(text: &mut String, of: &str) {
@@ -158,6 +207,47 @@ mod tests {
             let event = read(json.to_string().as_bytes()).unwrap();
             prop_assert!(STATION.fault(&event).is_ok(), "{:?}", STATION.fault(&event));
         }
+
+        #[test]
+        fn no_field_of_an_event_brings_a_mail_address_into_a_bug(
+            address in "[a-z0-9._%+-]{1,12}(@|%40)([a-z0-9-]{1,6}\\.){1,3}[a-z]{2,5}",
+            before in "(?s).{0,9}", after in "(?s).{0,9}",
+        ) {
+            let text = format!("{before}{address}{after}");
+            let frame = serde_json::json!({"function": text, "module": text, "filename": text, "in_app": true});
+            let stack = serde_json::json!({"frames": [frame]});
+            let json = serde_json::json!({
+                "exception": [{"type": text, "value": text, "module": text, "stacktrace": stack}],
+                "stacktrace": stack, "message": text, "release": text, "environment": text, "platform": text,
+                "server_name": text, "transaction": text, "logger": text, "fingerprint": [text],
+                "contexts": {"device": {"model": text}}, "breadcrumbs": [{"category": text, "message": text}],
+                "tags": {"device_id": text, "firmware": text, "device_kind": text, (text.as_str()): text},
+            });
+            for source in [BugSource::Device, BugSource::Page, BugSource::Server] {
+                let project = FaultProject { number: 3, source };
+                let fault = project.fault(&read(json.to_string().as_bytes()).unwrap()).unwrap();
+                let kept = format!("{:?} {:?}", fault.new, fault.firmware);
+                prop_assert!(!kept.contains(&address), "{}", kept);
+            }
+        }
+    }
+
+    #[test]
+    fn the_tag_names_the_device_except_of_a_page_and_the_machine_is_one_only_if_it_is_a_device() {
+        let tagged = read(br#"{"tags": {"device_id": "ESP32_007"}, "server_name": "host-1"}"#).unwrap();
+        let bare = read(br#"{"server_name": "host-1"}"#).unwrap();
+        for (source, of_tagged, of_bare) in [
+            (BugSource::Device, Some("ESP32_007"), Some("host-1")),
+            (BugSource::Server, Some("ESP32_007"), None),
+            (BugSource::Page, None, None),
+        ] {
+            let project = FaultProject { number: 3, source };
+            for (event, expected) in [(&tagged, of_tagged), (&bare, of_bare)] {
+                assert_eq!(project.device(event).map(|id| id.to_string()).as_deref(), expected, "{source:?}");
+                let fault = project.fault(event).unwrap();
+                assert_eq!(fault.new.content().links.device_id, project.device(event), "{source:?}");
+            }
+        }
     }
 
     #[test]
@@ -176,13 +266,15 @@ mod tests {
             "exception": {"values": [{"type": "ValveError", "value": "no mail to jo@plant.fr\nsecond", "stacktrace":
                 {"frames": [{"function": "main", "filename": "main.rs", "lineno": 3},
                             {"function": "open", "filename": "valve.rs", "lineno": 9, "in_app": true}]}}]},
-            "breadcrumbs": [{"category": "http", "message": "GET /x", "timestamp": 1700000000}]
+            "breadcrumbs": [{"category": "http", "message": "GET /x", "timestamp": 1700000000}],
+            "tags": {"line": "2", "user.name": "Jo", "contact": "jo@plant.fr", "device_kind": "esp32"}
         }"#;
         let fault = STATION.fault(&read(json.as_bytes()).unwrap()).unwrap();
         let content = fault.new.content();
         assert_eq!(content.title, "ValveError: no mail to …");
         let described = "ValveError: no mail to …\nsecond\n * open in valve.rs:9\n   main in main.rs:3\n\
-            release: station@2.3.1\nBefore:\n  2023-11-14T22:13:20Z http GET /x";
+            release: station@2.3.1\nBefore:\n  2023-11-14T22:13:20Z http GET /x\n\
+            tags: contact=…, device_kind=esp32, line=2";
         assert_eq!(content.description, described);
         assert_eq!((content.severity, content.priority), (BugSeverity::Critical, BugPriority::High));
         assert_eq!(content.links.device_id.map(|id| id.to_string()).as_deref(), Some("station-7"));

@@ -1,59 +1,25 @@
 //! [`FaultIntake`]: counts equal faults in bounded memory, and limits how many a client may send.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqal_core::{DeviceId, Timestamp};
-use sqal_resilience::bucket::InvalidQuota;
-use sqal_resilience::{KeyedBuckets, Quota, Rejected};
-use sqal_storage::bugs::{BugSource, Occurrences};
+use sqal_resilience::{KeyedBuckets, Rejected};
+use sqal_storage::bugs::Occurrences;
 
+use super::bounds::Bounds;
+use super::crash;
 use super::described::FaultProject;
-use super::event::{Event, EventException, EventLevel, read};
-use super::parse::{Envelope, EnvelopeItem, InvalidEnvelope, ItemKind};
+use super::event::{Event, read};
+use super::limits::IntakeLimits;
+use super::parse::{Envelope, InvalidEnvelope, ItemKind};
 use super::pending::{DropReason, FaultFile, Pending, PendingFault};
+use super::rate::EventRate;
 use crate::book::Fault;
 
-/// The most keys of clients whose events are limited one by one.
+/// The most keys of one rate whose events are limited one by one.
 const MOST_KEYS: usize = 1_000;
-
-/// The kind of attachment that is a crash by itself, without an event.
-const MINIDUMP: &str = "event.minidump";
-
-/// What the intake holds at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IntakeLimits {
-    /// Groups that wait to be written; the versions of the firmware of a group count apart.
-    pub most_groups: usize,
-    /// Devices of a group that waits.
-    pub most_devices: usize,
-    /// Files of a group: of those that wait, and of its bug while it is not ended.
-    pub most_files: usize,
-    /// The bytes of a file.
-    pub largest_file: usize,
-    /// The bytes of all files that wait. While they are written, this number of bytes can wait
-    /// beside them.
-    pub most_file_bytes: usize,
-    /// Events of a client in a minute.
-    pub events_per_minute: NonZeroU32,
-}
-
-/// 1 000 groups of 1 000 devices and 5 files, 10 MiB a file and 64 MiB together, and 6 000 events a
-/// minute.
-impl Default for IntakeLimits {
-    fn default() -> Self {
-        Self {
-            most_groups: 1_000,
-            most_devices: 1_000,
-            most_files: 5,
-            largest_file: 10 << 20,
-            most_file_bytes: 64 << 20,
-            events_per_minute: NonZeroU32::MIN.saturating_add(5_999),
-        }
-    }
-}
 
 /// What was taken from an envelope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +39,7 @@ pub struct EnvelopeTally {
 /// use sqal_core::Timestamp;
 /// use sqal_storage::bugs::BugSource;
 ///
-/// let intake = FaultIntake::new(IntakeLimits::default())?;
+/// let intake = FaultIntake::new(IntakeLimits::default());
 /// let project = FaultProject { number: 1, source: BugSource::Device };
 /// for second in 0..3 {
 ///     let event = format!("{{\"message\":\"valve {second} stuck\"}}");
@@ -88,19 +54,17 @@ pub struct EnvelopeTally {
 #[derive(Debug)]
 pub struct FaultIntake {
     limits: IntakeLimits,
-    rates: KeyedBuckets<String>,
+    /// The buckets of the keys with one rate. A server has few rates: those of its projects.
+    rates: Mutex<BTreeMap<EventRate, KeyedBuckets<String>>>,
     pending: Mutex<Pending>,
+    bounds: Mutex<Bounds>,
 }
 
 impl FaultIntake {
     /// An intake without faults.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidQuota`] if no limiter can keep the number of events in a minute.
-    pub fn new(limits: IntakeLimits) -> Result<Self, InvalidQuota> {
-        let quota = Quota::new(limits.events_per_minute, Duration::from_secs(60));
-        Ok(Self { limits, rates: KeyedBuckets::new(quota, MOST_KEYS)?, pending: Mutex::default() })
+    #[must_use]
+    pub fn new(limits: IntakeLimits) -> Self {
+        Self { limits, rates: Mutex::default(), pending: Mutex::default(), bounds: Mutex::default() }
     }
 
     /// The limits.
@@ -109,22 +73,26 @@ impl FaultIntake {
         &self.limits
     }
 
-    /// Whether a client with this key may send a number of events now.
+    /// Whether a client with this key, which has this rate, may send a number of events now. Each
+    /// key has a bucket of its own. The rate of a key stays: with another one it has another
+    /// bucket.
     ///
     /// # Errors
     ///
     /// [`Rejected`] if the client has sent its events of this minute; it says when the client may
     /// send again.
-    pub fn admit(&self, key: &str, events: u32, now: Instant) -> Result<(), Rejected> {
-        self.rates.take(key.to_owned(), events, now).into_result().map(|_| ())
+    pub fn admit(&self, key: &str, rate: EventRate, events: u32, now: Instant) -> Result<(), Rejected> {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = rates.entry(rate).or_insert_with(|| buckets_of(rate));
+        buckets.take(key.to_owned(), events, now).into_result().map(|_| ())
     }
 
-    /// Takes the events of an envelope with its files, and counts its other items. `received` is
-    /// the time of receipt.
+    /// Takes the events of an envelope with its files, and counts its other items. An event that
+    /// cannot be read is counted as dropped. `received` is the time of receipt.
     ///
     /// # Errors
     ///
-    /// [`InvalidEnvelope::Event`] if an event cannot be read; nothing was taken then.
+    /// [`InvalidEnvelope::Event`] if the envelope has nothing but events that cannot be read.
     pub fn take_envelope(
         &self,
         envelope: &Envelope<'_>,
@@ -132,22 +100,34 @@ impl FaultIntake {
         received: Timestamp,
     ) -> Result<EnvelopeTally, InvalidEnvelope> {
         let of_kind = |kind: ItemKind| envelope.items.iter().enumerate().filter(move |(_, item)| item.kind == kind);
-        let mut events = Vec::new();
+        let (mut events, mut unread) = (Vec::new(), Vec::new());
         for (item, found) in of_kind(ItemKind::Event) {
-            events.push(read(found.payload).map_err(|problem| InvalidEnvelope::Event { item, problem })?);
+            match read(found.payload) {
+                Ok(event) => events.push(event),
+                Err(problem) => unread.push(InvalidEnvelope::Event { item, problem }),
+            }
         }
-        let is_crash = of_kind(ItemKind::Attachment).any(|(_, item)| item.attachment_type.as_deref() == Some(MINIDUMP));
-        if events.is_empty() && is_crash {
-            events.push(crash());
+        for _ in &unread {
+            self.drop_some(DropReason::Refused, 1);
         }
-        let mut files: Vec<_> = of_kind(ItemKind::Attachment).map(|(_, item)| file(item)).collect();
+        if unread.len() == envelope.items.len()
+            && let Some(first) = unread.into_iter().next()
+        {
+            return Err(first);
+        }
+        if events.is_empty() {
+            events.extend(crash::event(of_kind(ItemKind::Attachment).map(|(_, item)| item)));
+        }
+        let mut files: Vec<_> = of_kind(ItemKind::Attachment).map(|(_, item)| crash::file(item)).collect();
         let event_id = envelope.event_id.clone().or_else(|| events.first().and_then(|event| event.id.clone()));
         let tally =
             EnvelopeTally { event_id, events: events.len(), files: if events.is_empty() { 0 } else { files.len() } };
         let mut pending = self.lock();
         envelope.items.iter().for_each(|item| pending.count_item(item.kind));
         if events.is_empty() {
-            files.iter().for_each(|_| pending.drop_some(DropReason::Alone, 1));
+            for _ in &files {
+                pending.drop_some(DropReason::Alone, 1);
+            }
         }
         drop(pending);
         for event in &events {
@@ -156,19 +136,28 @@ impl FaultIntake {
         Ok(tally)
     }
 
-    /// Takes an event with its files.
+    /// Takes an event with its files. The files of a page are dropped.
     pub fn take_event(&self, event: &Event, project: &FaultProject, received: Timestamp, files: Vec<FaultFile>) {
-        let device = event.device().filter(|_| project.source == BugSource::Device);
-        match project.fault(event) {
-            Ok(fault) => self.take(fault, event.seen_at(received), device, files),
-            Err(_) => self.drop_some(DropReason::Refused, 1),
+        let device = project.device(event);
+        let Ok(fault) = project.fault(event) else {
+            self.drop_some(DropReason::Refused, 1);
+            return;
+        };
+        let (kept, dropped) = if project.keeps_files() { (files, Vec::new()) } else { (Vec::new(), files) };
+        let seen = seen_once(event.seen_at(received), device);
+        let mut pending = self.lock();
+        for _ in &dropped {
+            pending.drop_some(DropReason::Files, 1);
         }
+        let fault = PendingFault { fault, seen, files: kept, project: Some(*project), received };
+        pending.merge(fault, &self.limits);
     }
 
-    /// Takes a fault that was seen once.
+    /// Takes a fault that was seen and received once, at one time. It is of no project: the caller
+    /// decides how many new groups and files there are.
     pub fn take(&self, fault: Fault, at: Timestamp, device: Option<DeviceId>, files: Vec<FaultFile>) {
-        let seen = Occurrences { count: 1, first: at, last: at, devices: device.into_iter().collect() };
-        self.lock().merge(PendingFault { fault, seen, files }, &self.limits);
+        let fault = PendingFault { fault, seen: seen_once(at, device), files, project: None, received: at };
+        self.lock().merge(fault, &self.limits);
     }
 
     /// Takes all faults that wait, to be written.
@@ -206,33 +195,34 @@ impl FaultIntake {
         self.lock().drop_some(reason, count);
     }
 
+    /// What the projects have used.
+    pub(super) fn bounds(&self) -> MutexGuard<'_, Bounds> {
+        self.bounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The event of a crash of which there is only a minidump.
-fn crash() -> Event {
-    let exception = EventException { kind: Some("Minidump".to_owned()), ..EventException::default() };
-    Event { level: EventLevel::Fatal, exceptions: vec![exception], ..Event::default() }
+/// One occurrence.
+fn seen_once(at: Timestamp, device: Option<DeviceId>) -> Occurrences {
+    Occurrences { count: 1, first: at, last: at, devices: device.into_iter().collect() }
 }
 
-fn file(item: &EnvelopeItem<'_>) -> FaultFile {
-    let is_minidump = item.attachment_type.as_deref() == Some(MINIDUMP);
-    let name = if is_minidump { "minidump.dmp" } else { "attachment" };
-    FaultFile {
-        name: item.file_name.clone().unwrap_or_else(|| name.to_owned()),
-        content_type: item.content_type.clone(),
-        bytes: item.payload.to_vec(),
-    }
+/// The buckets of the keys with a rate. Every rate has a bucket.
+fn buckets_of(rate: EventRate) -> KeyedBuckets<String> {
+    KeyedBuckets::new(rate.quota(), MOST_KEYS).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use proptest::prelude::*;
     use sqal_resilience::{Clock, ManualClock};
+    use sqal_storage::bugs::BugSource;
 
     use super::super::parse::{EnvelopeLimits, parse};
     use super::*;
@@ -253,14 +243,8 @@ mod tests {
     }
 
     fn small() -> IntakeLimits {
-        IntakeLimits {
-            most_groups: 3,
-            most_devices: 4,
-            most_files: 2,
-            largest_file: 10,
-            most_file_bytes: 25,
-            ..IntakeLimits::default()
-        }
+        let bytes = IntakeLimits { largest_file: 10, most_file_bytes: 25, ..IntakeLimits::default() };
+        IntakeLimits { most_groups: 3, most_devices: 4, most_files: 2, ..bytes }
     }
 
     proptest! {
@@ -269,7 +253,7 @@ mod tests {
             events in proptest::collection::vec(("[a-f]", 0_u8..9, 0_i64..99, "[1-3]", 0_usize..14), 0..60),
             restores in proptest::collection::vec(any::<bool>(), 60),
         ) {
-            let intake = FaultIntake::new(small()).unwrap();
+            let intake = FaultIntake::new(small());
             for ((word, device, time, firmware, len), restores) in events.iter().zip(restores) {
                 let files = vec![FaultFile { name: "a".to_owned(), content_type: None, bytes: vec![0; *len] }];
                 intake.take_event(&event(word, *device, firmware), &PROJECT, at(*time), files);
@@ -301,7 +285,7 @@ mod tests {
         fn the_first_and_the_last_time_of_a_group_are_the_extremes(
             times in proptest::collection::vec(0_i64..999, 1..20),
         ) {
-            let intake = FaultIntake::new(IntakeLimits::default()).unwrap();
+            let intake = FaultIntake::new(IntakeLimits::default());
             for time in &times {
                 intake.take_event(&event("a", 1, "1"), &PROJECT, at(*time), Vec::new());
             }
@@ -315,28 +299,70 @@ mod tests {
     #[test]
     fn a_client_is_limited_by_its_key_and_told_when_to_come_back() {
         let clock = ManualClock::new();
-        let limits = IntakeLimits { events_per_minute: NonZeroU32::new(60).unwrap(), ..IntakeLimits::default() };
-        let intake = FaultIntake::new(limits).unwrap();
-        assert_eq!((0..100).filter(|_| intake.admit("one", 1, clock.now()).is_ok()).count(), 60);
-        let refused = intake.admit("one", 1, clock.now()).unwrap_err();
+        let intake = FaultIntake::new(IntakeLimits::default());
+        let rate = EventRate::per_minute(60).unwrap();
+        assert_eq!((0..100).filter(|_| intake.admit("one", rate, 1, clock.now()).is_ok()).count(), 60);
+        let refused = intake.admit("one", rate, 1, clock.now()).unwrap_err();
         assert_eq!(refused.retry_after_seconds(), Some(1));
-        assert!(intake.admit("two", 1, clock.now()).is_ok(), "another key has its own limit");
+        assert!(intake.admit("two", rate, 1, clock.now()).is_ok(), "another key has its own limit");
         clock.advance(Duration::from_secs(1));
-        assert!(intake.admit("one", 1, clock.now()).is_ok());
+        assert!(intake.admit("one", rate, 1, clock.now()).is_ok());
     }
 
     #[test]
-    fn an_envelope_is_taken_whole_or_not_at_all() {
-        let intake = FaultIntake::new(IntakeLimits::default()).unwrap();
+    fn each_key_has_the_rate_of_its_project() {
+        let (clock, intake) = (ManualClock::new(), FaultIntake::new(IntakeLimits::default()));
+        for (key, events) in [("slow", 1), ("usual", EventRate::default().get()), ("fast", 7_000)] {
+            let rate = EventRate::per_minute(events).unwrap();
+            let admitted = (0..8_000).filter(|_| intake.admit(key, rate, 1, clock.now()).is_ok()).count();
+            assert_eq!(admitted, usize::try_from(events).unwrap(), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_dropped_and_the_other_items_are_kept() {
+        let intake = FaultIntake::new(IntakeLimits::default());
         let take = |text: &str| {
             let envelope = parse(text.as_bytes(), &EnvelopeLimits::default()).unwrap();
             intake.take_envelope(&envelope, &PROJECT, at(5))
         };
         let broken = "{}\n{\"type\":\"event\"}\n{\"message\":\"a\"}\n{\"type\":\"event\"}\n[1]\n";
-        let refused = take(broken).unwrap_err().to_string();
-        assert!(refused.starts_with("item 1: the event is not an object of JSON"), "{refused}");
-        assert_eq!((intake.waiting(), intake.items().len()), (0, 0));
+        assert_eq!(take(broken).map(|tally| tally.events), Ok(1));
+        assert_eq!(intake.drain().len(), 1);
+        let beside =
+            "{}\n{\"type\":\"event\"}\n{\n{\"type\":\"attachment\",\"attachment_type\":\"event.minidump\"}\nMDMP\n";
+        assert_eq!(take(beside).map(|tally| (tally.events, tally.files)), Ok((1, 1)));
+        assert_eq!(intake.drain().remove(0).files.len(), 1);
+        assert_eq!(take("{}\n{\"type\":\"event\"}\n{\n{\"type\":\"session\"}\n{}\n"), Ok(EnvelopeTally::default()));
+        let items = [(ItemKind::Event, 4), (ItemKind::Session, 1), (ItemKind::Attachment, 1)];
+        assert_eq!(intake.items(), BTreeMap::from(items));
 
+        let refused = take("{}\n{\"type\":\"event\"}\n[1]\n{\"type\":\"event\"}\n{\n").unwrap_err().to_string();
+        assert!(refused.starts_with("item 0: the event is not an object of JSON"), "{refused}");
+        assert_eq!((intake.waiting(), intake.items()), (0, BTreeMap::from(items)));
+        assert_eq!(intake.dropped(), BTreeMap::from([(DropReason::Refused, 5)]));
+    }
+
+    #[test]
+    fn equal_files_of_a_group_wait_once() {
+        let intake = FaultIntake::new(small());
+        for content in [b"one", b"two", b"one", b"two"] {
+            let file = FaultFile { name: "a".to_owned(), content_type: None, bytes: content.to_vec() };
+            intake.take_event(&event("a", 1, "1"), &PROJECT, at(0), vec![file.clone(), file]);
+        }
+        let group = intake.drain().remove(0);
+        let contents: Vec<_> = group.files.iter().map(|file| file.bytes.as_slice()).collect();
+        assert_eq!((group.seen.count, contents), (4, vec![b"one".as_slice(), b"two".as_slice()]));
+        assert!(intake.dropped().is_empty(), "an equal file is not lost");
+    }
+
+    #[test]
+    fn a_minidump_is_a_fault_by_itself_and_another_file_is_not() {
+        let intake = FaultIntake::new(IntakeLimits::default());
+        let take = |text: &str| {
+            let envelope = parse(text.as_bytes(), &EnvelopeLimits::default()).unwrap();
+            intake.take_envelope(&envelope, &PROJECT, at(5))
+        };
         let minidump = "{\"event_id\":\"e\"}\n{\"type\":\"attachment\",\"attachment_type\":\"event.minidump\"}\nMDMP\n";
         let tally = EnvelopeTally { event_id: Some("e".to_owned()), events: 1, files: 1 };
         assert_eq!(take(minidump), Ok(tally));

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::event::{InvalidEvent, LARGEST_EVENT};
 use super::text::cut;
+use crate::attachment::LARGEST_ATTACHMENT;
 
 /// The longest line of a header, in bytes.
 const LONGEST_HEADER: usize = 1 << 16;
@@ -26,10 +27,11 @@ pub struct EnvelopeLimits {
     pub largest: usize,
 }
 
-/// 200 items, 1 MiB an event, 20 MiB together.
+/// 200 items, [`LARGEST_EVENT`] an event, and together an event with the largest attachment: 11
+/// MiB.
 impl Default for EnvelopeLimits {
     fn default() -> Self {
-        Self { most_items: 200, largest_event: LARGEST_EVENT, largest: 20 << 20 }
+        Self { most_items: 200, largest_event: LARGEST_EVENT, largest: LARGEST_EVENT + LARGEST_ATTACHMENT }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use sqal_core::Name;
+use sqal_core::{Name, Timestamp};
 use sqal_storage::bugs::{GroupKey, Occurrences};
 
-use super::intake::IntakeLimits;
+use super::described::FaultProject;
+use super::limits::IntakeLimits;
 use super::parse::ItemKind;
 use crate::book::Fault;
 
@@ -19,6 +20,10 @@ pub struct PendingFault {
     pub seen: Occurrences,
     /// The files that came with it.
     pub files: Vec<FaultFile>,
+    /// The project whose client has sent it; `None` if the server itself has seen it.
+    pub project: Option<FaultProject>,
+    /// When the last of them was received.
+    pub received: Timestamp,
 }
 
 /// A file that came with a fault: a log, a minidump, a core dump.
@@ -44,11 +49,11 @@ impl fmt::Debug for FaultFile {
 pub enum DropReason {
     /// An event, and each of its files: too many groups wait to be written.
     Groups,
-    /// An event: it cannot be written, whatever is tried.
+    /// An event: it cannot be read, or not be written, whatever is tried.
     Refused,
     /// The device of an event that was counted: too many devices of its group wait to be written.
     Devices,
-    /// A file: its group has enough of them.
+    /// A file: its group or its project has enough of them, or its project is one of pages.
     Files,
     /// A file: it is too large.
     LargeFile,
@@ -103,17 +108,22 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Adds occurrences of a fault to those that wait.
+    /// Adds occurrences of a fault to those that wait. A file whose content waits already is passed
+    /// over.
     pub(super) fn merge(&mut self, new: PendingFault, limits: &IntakeLimits) {
-        let PendingFault { fault, seen, files } = new;
+        let PendingFault { fault, seen, files, project, received } = new;
         let key = (fault.key, fault.firmware);
         if self.groups.len() >= limits.most_groups && !self.groups.contains_key(&key) {
             self.drop_some(DropReason::Groups, seen.count);
-            files.iter().for_each(|_| self.drop_some(DropReason::Groups, 1));
+            for _ in &files {
+                self.drop_some(DropReason::Groups, 1);
+            }
             return;
         }
         let none = Occurrences { count: 0, first: seen.first, last: seen.last, devices: BTreeSet::new() };
-        let group = self.groups.entry(key).or_insert_with(|| PendingFault { fault, seen: none, files: Vec::new() });
+        let fresh = || PendingFault { fault, seen: none, files: Vec::new(), project, received };
+        let group = self.groups.entry(key).or_insert_with(fresh);
+        group.received = group.received.max(received);
         let known = &mut group.seen;
         known.count = known.count.saturating_add(seen.count);
         known.first = known.first.min(seen.first);
@@ -128,6 +138,9 @@ impl Pending {
         }
         for file in files {
             let len = file.bytes.len();
+            if group.files.iter().any(|known| known.bytes == file.bytes) {
+                continue;
+            }
             if len > limits.largest_file {
                 dropped.push(DropReason::LargeFile);
             } else if group.files.len() >= limits.most_files {
@@ -139,7 +152,9 @@ impl Pending {
                 group.files.push(file);
             }
         }
-        dropped.into_iter().for_each(|reason| self.drop_some(reason, 1));
+        for reason in dropped {
+            self.drop_some(reason, 1);
+        }
     }
 
     /// Takes all groups that wait.

@@ -44,7 +44,7 @@ fn take(intake: &FaultIntake, bytes: &str) -> EnvelopeTally {
 }
 
 fn intake() -> FaultIntake {
-    FaultIntake::new(IntakeLimits::default()).unwrap()
+    FaultIntake::new(IntakeLimits::default())
 }
 
 #[test]

@@ -29,23 +29,65 @@ pub(crate) fn in_a_line(text: &str) -> String {
     text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// A text in which `…` stands for each mail address: messages of faults can name a person.
+/// How the sign between the name and the place of a mail address is written: in a URL it is
+/// encoded, and in a URL within a URL it is encoded twice.
+const MARKS: [&str; 3] = ["@", "%40", "%2540"];
+
+/// A text in which `…` stands for each mail address: messages of faults can name a person. An
+/// address is found whatever stands before and after it.
 pub(crate) fn without_mail(text: &str) -> String {
-    let is_edge = |character: char| {
-        character.is_whitespace() || matches!(character, '<' | '>' | '"' | '\'' | '`' | '(' | ')' | ',' | ';' | '=')
-    };
-    let is_mail = |word: &str| {
-        word.split_once('@').is_some_and(|(name, place)| {
-            let end = place.trim_end_matches('.').rsplit_once('.').map_or("", |(_, end)| end);
-            !name.is_empty() && end.len() >= 2 && end.chars().all(char::is_alphabetic)
-        })
-    };
-    text.split_inclusive(is_edge)
-        .map(|piece| {
-            let word = piece.trim_end_matches(is_edge);
-            if is_mail(word) { piece.replacen(word, "…", 1) } else { piece.to_owned() }
-        })
-        .collect()
+    let mut kept = String::with_capacity(text.len());
+    let (mut copied, mut looked) = (0, 0);
+    while let Some((at, mark)) = next_mark(text, looked) {
+        looked = at + mark;
+        let domain = text.get(looked..).map_or(0, domain_len);
+        let before = text.get(copied..at).unwrap_or_default();
+        let name = if domain == 0 { 0 } else { name_len(before) };
+        if name > 0 {
+            kept.push_str(before.get(..before.len() - name).unwrap_or_default());
+            kept.push('…');
+            looked += domain;
+            copied = looked;
+        }
+    }
+    kept.push_str(text.get(copied..).unwrap_or_default());
+    kept
+}
+
+/// Whether a text has a mail address.
+pub(crate) fn has_mail(text: &str) -> bool {
+    without_mail(text) != text
+}
+
+/// The place and the length of the first sign of an address from a place on.
+fn next_mark(text: &str, mut from: usize) -> Option<(usize, usize)> {
+    loop {
+        let at = from + text.get(from..)?.find(['@', '%'])?;
+        let rest = text.get(at..)?;
+        if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(**mark)) {
+            return Some((at, mark.len()));
+        }
+        from = at + 1;
+    }
+}
+
+/// The number of bytes at the end of a text that can be the name in an address.
+fn name_len(text: &str) -> usize {
+    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '.' | '_' | '%' | '+' | '-');
+    text.len() - text.trim_end_matches(is_part).len()
+}
+
+/// The number of bytes at the beginning of a text that are the domain of an address; 0 if there is
+/// none. A domain has a dot, and after a dot two letters: a version has not.
+fn domain_len(text: &str) -> usize {
+    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '.' | '_' | '-');
+    let end = text.find(|character: char| !is_part(character)).unwrap_or(text.len());
+    let run = text.get(..end).unwrap_or_default();
+    let is_place = |label: &str| label.chars().take(2).filter(|character| character.is_alphabetic()).count() == 2;
+    if run.starts_with('.') || !run.split('.').skip(1).any(is_place) {
+        return 0;
+    }
+    run.trim_end_matches(['.', '_', '-']).len()
 }
 
 #[cfg(test)]
@@ -68,11 +110,58 @@ mod tests {
             let line = in_a_line(&text);
             prop_assert!(!line.chars().any(char::is_control) && line.trim() == line);
         }
+
+        #[test]
+        fn no_mail_address_stays_whatever_stands_around_it(
+            before in "(?s).{0,20}",
+            signs in "[@%a-z0-9. /=-]{0,12}",
+            address in "[A-Za-z0-9._%+-]{1,12}(@|%40|%2540)([a-z0-9-]{1,6}\\.){1,3}[a-z]{2,5}",
+            after in "(?s).{0,20}",
+        ) {
+            for text in [
+                format!("{before}{address}{after}"),
+                format!("{signs}{address}{signs}"),
+                format!("{address}{address}"),
+                format!("{address}{signs}{address}"),
+            ] {
+                let kept = without_mail(&text);
+                prop_assert!(!kept.contains(&address), "{text} is {kept}");
+                prop_assert_eq!(without_mail(&kept), kept);
+            }
+        }
+
+        #[test]
+        fn a_text_without_the_sign_of_an_address_stays(text in "(?s)[^@%]{0,60}") {
+            prop_assert_eq!(without_mail(&text), text);
+        }
     }
 
     #[test]
     fn a_mail_address_is_left_out_and_the_rest_stays() {
-        assert_eq!(without_mail("no mail to <a.b@example.org>, 3 tries"), "no mail to <…>, 3 tries");
-        assert_eq!(without_mail("user='x@y.fr'\nat @decorator app@1.2.3 e@"), "user='…'\nat @decorator app@1.2.3 e@");
+        for (text, expected) in [
+            ("no mail to <a.b@example.org>, 3 tries", "no mail to <…>, 3 tries"),
+            ("user='x@y.fr'\nat @decorator app@1.2.3 e@", "user='…'\nat @decorator app@1.2.3 e@"),
+            ("to jo@plant.fr: timeout", "to …: timeout"),
+            ("GET /login?email=jo@plant.fr&next=/", "GET /login?email=…&next=/"),
+            ("GET /login?email=jo%40plant.fr&next=/", "GET /login?email=…&next=/"),
+            ("[jo@plant.fr] {jo@plant.fr}", "[…] {…}"),
+            ("jo@plant.fr/x jo@plant.fr! jo@plant.fr.", "…/x …! …."),
+            ("mailto:jo%2Btest%2540plant.co.uk", "mailto:…"),
+            ("jö.müller@bücher.de", "…"),
+            ("react-dom@18.2.0_react@18.2.0 station@2.3.1-rc.1 50%40 @plant.fr", ""),
+            ("at open@https://plant.fr/x.js:3", ""),
+        ] {
+            let expected = if expected.is_empty() { text } else { expected };
+            assert_eq!(without_mail(text), expected);
+            assert_eq!(has_mail(text), text != expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_of_signs_takes_no_long_time() {
+        for sign in ["@", "%40", "a@", "a%40", "@a.b", "a.bc@"] {
+            let text = sign.repeat((1 << 20) / sign.len());
+            assert!(without_mail(&text).len() <= text.len());
+        }
     }
 }

@@ -1,17 +1,19 @@
 //! Writing of the faults that wait, with their files.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use sqal_core::Timestamp;
+use sqal_storage::StorageError;
 use sqal_storage::blobs::BlobId;
-use sqal_storage::bugs::{Bug, BugPerson};
+use sqal_storage::bugs::Bug;
 
+use super::described::FaultProject;
 use super::intake::FaultIntake;
 use super::pending::{DropReason, FaultFile, PendingFault};
-use crate::book::{BugBook, BugBookError};
+use crate::book::{BugBook, BugBookError, Occurred, author};
 
 /// What one writing has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct WriteTally {
     /// Events that were counted.
     pub events: u64,
@@ -21,8 +23,10 @@ pub struct WriteTally {
     pub regressed_bugs: u64,
     /// Files that were attached.
     pub files: u64,
-    /// Groups that wait still, because the store does not answer.
+    /// Groups that wait still, because the store does not answer or they came meanwhile.
     pub waiting: usize,
+    /// Why the writing broke off: the store does not answer. The next writing tries again.
+    pub failure: Option<StorageError>,
 }
 
 /// Groups that are given back to the intake unless they are written, also when the writing is
@@ -41,27 +45,31 @@ impl Drop for Unwritten<'_> {
 impl FaultIntake {
     /// Writes all faults that wait. A server calls it once a second, and before it ends.
     ///
-    /// If the store does not answer, the rest waits for the next call. If the call is cancelled
-    /// while a group is written, its events can be counted twice. `by` is the name under which the
-    /// intake acts, and `at` the time.
-    pub async fn write(&self, book: &BugBook, by: BugPerson, at: Timestamp) -> WriteTally {
+    /// If the store does not answer, the rest waits for the next call, and the tally has the
+    /// failure. If the call is cancelled while a group is written, its events can be counted twice.
+    /// Files are attached at the time `at`, by the author of their fault: the word of its source.
+    ///
+    /// A project has at most [`most_new_groups`](super::IntakeLimits::most_new_groups) an hour.
+    /// Further faults that no bug has are counted in one bug of the project, so that each event
+    /// counts somewhere.
+    pub async fn write(&self, book: &BugBook, at: Timestamp) -> WriteTally {
         let mut tally = WriteTally::default();
         let mut unwritten = Unwritten { intake: self, faults: self.drain().into() };
         while let Some(first) = unwritten.faults.front() {
-            let occurred = book.occurred(&first.fault, &first.seen).await;
-            if let Err(BugBookError::Storage(error)) = &occurred
-                && error.is_transient()
-            {
-                tracing::warn!(%error, "faults are kept in memory until the store of bugs answers");
-                break;
-            }
+            let occurred = match self.count(book, first, at).await {
+                Err(BugBookError::Storage(error)) if error.is_transient() => {
+                    tally.failure = Some(error);
+                    break;
+                }
+                occurred => occurred,
+            };
             let Some(written) = unwritten.faults.pop_front() else { break };
             match occurred {
                 Ok(occurred) => {
                     tally.events = tally.events.saturating_add(written.seen.count);
                     tally.new_bugs += u64::from(occurred.is_new);
                     tally.regressed_bugs += u64::from(occurred.has_regressed);
-                    tally.files += self.attach(book, &occurred.bug, written.files, by, at).await;
+                    tally.files += self.attach(book, &occurred.bug, written, at).await;
                 }
                 Err(error) => {
                     tracing::error!(%error, "a fault cannot be written and is dropped");
@@ -74,9 +82,32 @@ impl FaultIntake {
         tally
     }
 
-    /// Attaches files to a bug: at most the limit since its fault was new or came back. A content
-    /// that is attached already is passed over. Returns the number of files that were attached.
-    async fn attach(&self, book: &BugBook, bug: &Bug, files: Vec<FaultFile>, by: BugPerson, at: Timestamp) -> u64 {
+    /// Counts a group in its bug; or, if it has none and its project has no room for a new one, in
+    /// the bug of what is too much.
+    async fn count(&self, book: &BugBook, group: &PendingFault, at: Timestamp) -> Result<Occurred, BugBookError> {
+        let PendingFault { fault, seen, received, project, .. } = group;
+        let Some(project) = project else { return book.occurred(fault, seen, *received).await };
+        let has_room = self.bounds().has_room(project.number, at, self.limits());
+        if !has_room {
+            if let Some(occurred) = book.occurred_again(fault, seen, *received).await? {
+                return Ok(occurred);
+            }
+            let flood = project.flood(self.limits()).map_err(BugBookError::Invalid)?;
+            return book.occurred(&flood, seen, *received).await;
+        }
+        let occurred = book.occurred(fault, seen, *received).await?;
+        if occurred.is_new {
+            self.bounds().note_new(project.number, at);
+        }
+        Ok(occurred)
+    }
+
+    /// Attaches the files of a fault to its bug: at most the limit since the fault was new or came
+    /// back, and the bytes that its project has this day. A content that is attached already is
+    /// passed over. Returns the number of files that were attached.
+    async fn attach(&self, book: &BugBook, bug: &Bug, written: PendingFault, at: Timestamp) -> u64 {
+        let PendingFault { fault, files, project, .. } = written;
+        let by = author(fault.source);
         if files.is_empty() {
             return 0;
         }
@@ -84,16 +115,19 @@ impl FaultIntake {
             Ok(known) => known,
             Err(error) => {
                 tracing::warn!(%error, "the files of a fault are dropped");
-                files.iter().for_each(|_| self.drop_some(DropReason::Content, 1));
+                for _ in &files {
+                    self.drop_some(DropReason::Content, 1);
+                }
                 return 0;
             }
         };
         let since = bug.group.as_ref().and_then(|group| group.regressed_at).unwrap_or(bug.created_at);
         let before = known.iter().filter(|file| file.by == by && file.at >= since).count();
+        let mut blobs: BTreeSet<_> = known.iter().map(|file| file.blob).collect();
         let (mut attached, mut room) = (0, self.limits().most_files.saturating_sub(before));
         for file in files {
             let blob = BlobId::of(&file.bytes);
-            if known.iter().any(|one| one.blob == blob) {
+            if blobs.contains(&blob) {
                 continue;
             }
             if room == 0 {
@@ -101,9 +135,19 @@ impl FaultIntake {
                 continue;
             }
             let FaultFile { name, content_type, bytes } = file;
+            let fits = |project: FaultProject| {
+                self.bounds().take_bytes(project.number, bytes.len(), at, self.limits())
+            };
+            if !project.is_none_or(fits) {
+                self.drop_some(DropReason::Files, 1);
+                continue;
+            }
             let declared = content_type.as_deref().or_else(|| binary(&bytes));
             match book.attach(&bug.id, &name, bytes, declared, by, at).await {
-                Ok(_) => (attached, room) = (attached + 1, room - 1),
+                Ok(_) => {
+                    blobs.insert(blob);
+                    (attached, room) = (attached + 1, room - 1);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a file of a fault is dropped");
                     self.drop_some(DropReason::Content, 1);

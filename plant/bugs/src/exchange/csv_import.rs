@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord};
 use sqal_core::{Name, Timestamp};
-use sqal_storage::bugs::{BugContent, BugLinks, BugPriority, BugSeverity, BugStatus};
+use sqal_storage::bugs::{BugContent, BugId, BugLinks, BugPriority, BugSeverity, BugStatus};
 
 use super::cell::{COLUMNS, parted, unguarded};
 use super::import_file::{BugTimes, Faults, ImportFile, ImportTerms, ImportedBug, MOST_IMPORTED, content, imported};
@@ -20,7 +20,8 @@ use super::times::read_time;
 /// underscore, as in `device_id`, are accepted too. An empty severity or priority is medium, an
 /// empty status is open. Cells are separated by commas, or by semicolons as in a French
 /// spreadsheet. An id that is a UUID is kept; another one makes the id of the bug together with the
-/// name of the other tracker.
+/// name of the other tracker. An assignee that [`ImportTerms::people`] does not name is left out,
+/// unless the id is a UUID: then it is an account in an export of this crate.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -176,7 +177,7 @@ impl Row<'_> {
             category: self.value("category"),
             status: self.word("status").unwrap_or(BugStatus::Open),
             tags: tags.iter().filter_map(|tag| self.faults.parsed::<Name<64>>(self.line, "tags", tag)).collect(),
-            assignee: self.assignee(terms),
+            assignee: self.assignee(external, terms),
             links,
             ..content(&title, description)
         };
@@ -188,15 +189,17 @@ impl Row<'_> {
         Some(ImportedBug { line: self.line, bug: imported(id, times, content), comments: Vec::new() })
     }
 
-    /// Who works on the bug: the account of the person, or the name as it stands. A mail address
-    /// without an account is a personal datum, and is left out.
-    fn assignee(&mut self, terms: &ImportTerms) -> Option<Name<100>> {
+    /// Who works on the bug: the account of the person. A bug whose id is a UUID comes from an
+    /// export of another server, whose names are accounts and stay. Any other name or mail address
+    /// is a personal datum, and is left out.
+    fn assignee(&mut self, external: &str, terms: &ImportTerms) -> Option<Name<100>> {
         let text = self.cell("assignee");
         let text = text.trim();
         if let Some(account) = terms.people.get(text) {
             return Some(*account);
         }
-        if text.contains('@') { None } else { self.faults.parsed(self.line, "assignee", text) }
+        let is_own = external.parse::<BugId>().is_ok() && !text.contains('@');
+        if is_own { self.faults.parsed(self.line, "assignee", text) } else { None }
     }
 }
 
@@ -204,7 +207,7 @@ impl Row<'_> {
 mod tests {
     use proptest::option;
     use proptest::prelude::*;
-    use sqal_storage::bugs::{Bug, BugId};
+    use sqal_storage::bugs::Bug;
 
     use super::super::csv_export::CsvExport;
     use super::*;
@@ -319,10 +322,16 @@ mod tests {
     }
 
     #[test]
-    fn the_mail_address_of_a_person_without_an_account_is_not_imported() {
-        let file = read_csv("id,title,assignee\n1,a,other@plant.fr\n2,b,marie\n", &terms());
+    fn a_person_without_an_account_is_imported_only_from_an_export_of_another_server() {
+        let own = "0192cb0e-d580-4abc-8def-00112233445";
+        let text = format!(
+            "id,title,assignee\n1,a,other@plant.fr\n2,b,Marie Dupont\n3,c,jo@plant.fr\n\
+             {own}1,d,marie\n{own}2,e,other@plant.fr\n"
+        );
+        let file = read_csv(&text, &terms());
         assert!(file.faults.is_empty(), "{:?}", file.faults);
         let assignees: Vec<_> = file.bugs.iter().map(|bug| bug.bug.content.assignee).collect();
-        assert_eq!(assignees, [None, Name::new("marie").ok()]);
+        let account = |name: &str| Name::new(name).ok();
+        assert_eq!(assignees, [None, None, account("jo"), account("marie"), None]);
     }
 }

@@ -30,17 +30,14 @@ pub async fn import(bugs: &dyn Bugs, file: &[ImportedBug], by: BugPerson) -> Res
     let mut tally = ImportTally::default();
     for imported in file {
         let opened = opened(&imported.bug);
-        match bugs.add_bug(&opened, &first_entry(&opened, by)).await? {
-            AddedBug::New => {
-                tally.added += 1;
+        if bugs.add_bug(&opened, &first_entry(&opened, by)).await? == AddedBug::New {
+            tally.added += 1;
+            end(bugs, &opened, &imported.bug, by).await?;
+        } else {
+            tally.known += 1;
+            // An earlier import can have been interrupted between the two entries.
+            if bugs.bug(&opened.id).await?.as_ref() == Some(&opened) {
                 end(bugs, &opened, &imported.bug, by).await?;
-            }
-            _ => {
-                tally.known += 1;
-                // An earlier import can have been interrupted between the two entries.
-                if bugs.bug(&opened.id).await?.as_ref() == Some(&opened) {
-                    end(bugs, &opened, &imported.bug, by).await?;
-                }
             }
         }
         for comment in &imported.comments {

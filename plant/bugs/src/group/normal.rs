@@ -80,7 +80,10 @@ fn by_words(text: &str, differs: impl Fn(&str) -> bool) -> String {
         if word.is_empty() {
             out.push(first);
         } else if differs(word) {
-            out.push(VARYING);
+            // A `#` that the text has already stands for the same.
+            if !out.ends_with(VARYING) {
+                out.push(VARYING);
+            }
         } else {
             out.push_str(word);
         }
@@ -257,7 +260,7 @@ mod tests {
             ("sub_401a2b3c", "sub_#"),
             ("{closure#12}", "{closure#}"),
         ] {
-            assert_eq!(symbol(text).replace("##", "#"), expected, "{text}");
+            assert_eq!(symbol(text), expected, "{text}");
         }
         for (path, expected) in [
             ("/srv/app/step2.py", "step#.py"),

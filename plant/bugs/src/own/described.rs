@@ -90,12 +90,15 @@ pub(super) fn device_offline(device: ObservedDevice, lasted: Duration) -> Option
     fault(&description, &[device.id.as_str()], Some(device), device.firmware)
 }
 
-/// A sensor whose reference drifts.
-pub(super) fn sensor_drift(device: ObservedDevice, cause: &str) -> Option<Fault> {
+/// An instrument of a station that is at fault.
+pub(super) fn station_fault(device: ObservedDevice, cause: &str) -> Option<Fault> {
     let description = Description {
-        rule: OwnRule::SensorDrift,
-        title: format!("A sensor of {} drifts: {cause}", device.id),
-        text: format!("The state of the station {} names the cause {cause}. Verdicts can be wrong.", device.id),
+        rule: OwnRule::StationFault,
+        title: format!("Station {}: {cause}", device.id),
+        text: format!(
+            "The state of the station {} names the cause {cause}. Trays that were judged meanwhile are doubtful.",
+            device.id
+        ),
         severity: BugSeverity::High,
         priority: BugPriority::High,
         category: "hardware",
@@ -140,7 +143,7 @@ mod tests {
             prop_assert!(breaker_open(&text, Duration::MAX, None).is_some());
             prop_assert!(dead_letters(device, 20, Duration::ZERO).is_some());
             prop_assert!(device_offline(device, Duration::MAX).is_some());
-            prop_assert!(sensor_drift(device, &text).is_some());
+            prop_assert!(station_fault(device, &text).is_some());
         }
     }
 
@@ -152,7 +155,7 @@ mod tests {
             breaker_open("d", Duration::ZERO, None),
             dead_letters(device, 20, Duration::ZERO),
             device_offline(device, Duration::ZERO),
-            sensor_drift(device, "d"),
+            station_fault(device, "d"),
         ];
         let keys: std::collections::BTreeSet<_> = faults.into_iter().flatten().map(|fault| fault.key).collect();
         assert_eq!(keys.len(), 5);

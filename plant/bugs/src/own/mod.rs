@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sqal_core::{DeviceId, Name};
 
-use self::described::{breaker_open, caught_panic, dead_letters, device_offline, sensor_drift};
+use self::described::{breaker_open, caught_panic, dead_letters, device_offline, station_fault};
 use self::gate::Gate;
 use crate::book::Fault;
 
@@ -59,7 +59,9 @@ struct Lasting {
 ///    device.
 /// 3. *All rules together report at most [`OwnSettings::most_per_hour`] faults within any hour*,
 ///    whatever is observed.
-/// 4. *Memory is bounded*, whatever is observed.
+/// 4. *No rule hides another*: half of these reports is divided into equal shares of the rules that
+///    are on, and no rule takes the share of another one.
+/// 5. *Memory is bounded*, whatever is observed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,7 +106,7 @@ impl OwnFaults {
             return None;
         }
         let fault = caught_panic(place, message, self.version)?;
-        self.gate.admits(fault.key, now, &self.settings).then_some(fault)
+        self.gate.admits(OwnRule::CaughtPanic, fault.key, now, &self.settings).then_some(fault)
     }
 
     /// A breaker is open or not.
@@ -119,7 +121,7 @@ impl OwnFaults {
             return None;
         }
         let fault = breaker_open(name, lasted, self.version)?;
-        open.is_reported = self.gate.admits(fault.key, now, &self.settings);
+        open.is_reported = self.gate.admits(OwnRule::BreakerOpen, fault.key, now, &self.settings);
         open.is_reported.then_some(fault)
     }
 
@@ -145,11 +147,27 @@ impl OwnFaults {
             return None;
         }
         let fault = dead_letters(device, times.len(), within)?;
-        if !self.gate.admits(fault.key, now, &self.settings) {
+        if !self.gate.admits(OwnRule::DeadLetterBurst, fault.key, now, &self.settings) {
             return None;
         }
         self.letters.remove(&device.id);
         Some(fault)
+    }
+
+    /// Whether a device would be reported if it were observed as offline now, for a caller that
+    /// then has to find out more about it: its firmware, or whether it sends to another server.
+    #[must_use]
+    pub fn would_report_offline(&self, device: DeviceId, now: Instant) -> bool {
+        if !self.is_on(OwnRule::DeviceOffline) {
+            return false;
+        }
+        let offline = self.offline.get(&device);
+        let lasted = offline.map_or(Duration::ZERO, |offline| now.saturating_duration_since(offline.since));
+        if offline.is_some_and(|offline| offline.is_reported) || lasted < self.settings.offline_for {
+            return false;
+        }
+        let fault = device_offline(ObservedDevice { id: device, firmware: None }, lasted);
+        fault.is_some_and(|fault| self.gate.would_admit(OwnRule::DeviceOffline, fault.key, now, &self.settings))
     }
 
     /// A device is there or not.
@@ -169,21 +187,23 @@ impl OwnFaults {
             return None;
         }
         let fault = device_offline(device, lasted)?;
-        offline.is_reported = self.gate.admits(fault.key, now, &self.settings);
+        offline.is_reported = self.gate.admits(OwnRule::DeviceOffline, fault.key, now, &self.settings);
         offline.is_reported.then_some(fault)
     }
 
-    /// The reference of a sensor drifts. `cause` is the word of the cause, as the state of the
-    /// station names it.
-    pub fn observe_drift(&mut self, device: ObservedDevice, cause: &str, now: Instant) -> Option<Fault> {
-        if !self.is_on(OwnRule::SensorDrift) {
+    /// An instrument of a station is at fault. `cause` is the word of the cause, as the state of
+    /// the station names it.
+    pub fn observe_station_fault(&mut self, device: ObservedDevice, cause: &str, now: Instant) -> Option<Fault> {
+        if !self.is_on(OwnRule::StationFault) {
             return None;
         }
-        let fault = sensor_drift(device, cause)?;
-        self.gate.admits(fault.key, now, &self.settings).then_some(fault)
+        let fault = station_fault(device, cause)?;
+        self.gate.admits(OwnRule::StationFault, fault.key, now, &self.settings).then_some(fault)
     }
 
-    fn is_on(&self, rule: OwnRule) -> bool {
+    /// Whether a rule is on.
+    #[must_use]
+    pub fn is_on(&self, rule: OwnRule) -> bool {
         self.settings.rules.contains(&rule)
     }
 }
@@ -209,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn device(number: u16) -> ObservedDevice {
         ObservedDevice { id: Name::new(&format!("station-{number}")).unwrap(), firmware: None }
@@ -226,7 +246,7 @@ mod tests {
         Breaker(u16, bool),
         DeadLetters(u16, u8),
         Presence(u16, DevicePresence),
-        Drift(u16, u16),
+        StationFault(u16, u16),
     }
 
     fn observed() -> impl Strategy<Value = Observed> {
@@ -237,7 +257,7 @@ mod tests {
             (0_u16..60, prop::bool::weighted(0.9)).prop_map(|(name, is_open)| Observed::Breaker(name, is_open)),
             (0_u16..60, 1_u8..40).prop_map(|(device, count)| Observed::DeadLetters(device, count)),
             (0_u16..60, presence).prop_map(|(device, presence)| Observed::Presence(device, presence)),
-            (0_u16..60, 0_u16..3).prop_map(|(device, cause)| Observed::Drift(device, cause)),
+            (0_u16..60, 0_u16..3).prop_map(|(device, cause)| Observed::StationFault(device, cause)),
         ]
     }
 
@@ -256,8 +276,15 @@ mod tests {
             Observed::DeadLetters(number, count) => {
                 (0..count).map(|_| own.observe_dead_letter(device(number), now)).collect()
             }
-            Observed::Presence(number, presence) => vec![own.observe_presence(device(number), presence, now)],
-            Observed::Drift(number, cause) => vec![own.observe_drift(device(number), &letters(cause), now)],
+            Observed::Presence(number, presence) => {
+                let expected = own.would_report_offline(device(number).id, now);
+                let fault = own.observe_presence(device(number), presence, now);
+                assert_eq!(fault.is_some(), expected && presence == DevicePresence::Offline);
+                vec![fault]
+            }
+            Observed::StationFault(number, cause) => {
+                vec![own.observe_station_fault(device(number), &letters(cause), now)]
+            }
         };
         faults.into_iter().flatten().map(|fault| fault.key).collect()
     }
@@ -275,7 +302,7 @@ mod tests {
                 reported.extend(observe(&mut own, observed, now).into_iter().map(|key| (now, key)));
             }
             let settings = OwnSettings::default();
-            let hour = Duration::from_secs(3_600);
+            let hour = Duration::from_hours(1);
             for (at, (now, key)) in reported.iter().enumerate() {
                 let before = &reported[..=at];
                 let within = before.iter().filter(|(then, _)| now.duration_since(*then) < hour).count();
@@ -350,7 +377,9 @@ mod tests {
         assert_eq!(fault.new.content().title, "Panic at src/grade.rs: index 7 of 3");
         assert!(own.observe_panic("src/grade.rs:12:9", "index 8 of 3", clock.now()).is_none());
         assert!(own.observe_panic("src/intake.rs:12:9", "index 8 of 3", clock.now()).is_some());
-        assert!(own.observe_drift(device(1), "white_reference_drift", clock.now()).is_some());
-        assert!(own.observe_drift(device(1), "white_reference_drift", clock.now()).is_none());
+        let fault = own.observe_station_fault(device(1), "window_dirty", clock.now()).unwrap();
+        assert_eq!(fault.new.content().title, "Station station-1: window_dirty");
+        assert!(own.observe_station_fault(device(1), "window_dirty", clock.now()).is_none());
+        assert!(own.observe_station_fault(device(1), "lamp_fading", clock.now()).is_some());
     }
 }

@@ -15,14 +15,14 @@ pub enum OwnRule {
     DeadLetterBurst,
     /// A device does not send outside of a planned end.
     DeviceOffline,
-    /// The reference of a sensor drifts.
-    SensorDrift,
+    /// An instrument of a station is at fault.
+    StationFault,
 }
 
 impl OwnRule {
     /// Every rule.
     pub const ALL: [Self; 5] =
-        [Self::CaughtPanic, Self::BreakerOpen, Self::DeadLetterBurst, Self::DeviceOffline, Self::SensorDrift];
+        [Self::CaughtPanic, Self::BreakerOpen, Self::DeadLetterBurst, Self::DeviceOffline, Self::StationFault];
 
     /// The word of the rule.
     #[must_use]
@@ -32,7 +32,7 @@ impl OwnRule {
             Self::BreakerOpen => "breaker_open",
             Self::DeadLetterBurst => "dead_letter_burst",
             Self::DeviceOffline => "device_offline",
-            Self::SensorDrift => "sensor_drift",
+            Self::StationFault => "station_fault",
         }
     }
 }

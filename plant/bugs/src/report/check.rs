@@ -136,10 +136,9 @@ pub(super) fn check_bug_id(field: &'static str, text: &str) -> Result<BugId, Inv
     text.parse().map_err(|_| InvalidField::new(field, text, uuid_limit()))
 }
 
-/// The id of a sample, which is written as that of a bug: as a UUID.
+/// The id of a sample.
 pub(super) fn check_sample_id(field: &'static str, text: &str) -> Result<SampleId, InvalidField> {
-    let bytes = |id: BugId| SampleId::from_bytes(*id.as_bytes());
-    text.parse().map(bytes).map_err(|_| InvalidField::new(field, text, uuid_limit()))
+    text.parse().map_err(|_| InvalidField::new(field, text, uuid_limit()))
 }
 
 fn uuid_limit() -> Limit {

@@ -145,7 +145,7 @@ impl NewBug {
 
 fn check_open(field: &'static str, text: &str) -> Result<BugStatus, InvalidField> {
     let is_open = |status: &BugStatus| *status == BugStatus::Open;
-    let limit = || Limit::new("open, which every new bug is", "open : tout nouveau bogue est ouvert");
+    let limit = || Limit::new("open, which every new bug is", "open : toute nouvelle anomalie est ouverte");
     text.parse().ok().filter(is_open).ok_or_else(|| InvalidField::new(field, text, limit()))
 }
 

@@ -11,13 +11,14 @@ use super::check::{
     Check, Faults, MOST_LINKED_BUGS, MOST_TAGS, MOST_WATCHERS, check_bug_id, check_name, check_sample_id, check_steps,
     check_text, check_title, check_why, check_word,
 };
-use super::invalid::{InvalidField, Limit};
+use super::invalid::InvalidField;
 
 /// A member of a merge patch: `None` if it is absent, `Some(None)` if it is `null`.
 pub type MergeValue<T> = Option<Option<T>>;
 
 /// The members of a merge patch as a client has written them. Its fields are those of
-/// [`BugFields`](super::BugFields), with [`why`](Self::why).
+/// [`BugFields`](super::BugFields) with [`why`](Self::why), and without the reporter: who has
+/// reported a bug does not change.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PatchFields {
     /// What is wrong, in a line.
@@ -56,10 +57,6 @@ pub struct PatchFields {
     pub blocks: MergeValue<Vec<String>>,
     /// The ids of bugs that have to do with this one.
     pub relates_to: MergeValue<Vec<String>>,
-    /// Refused: who has reported a bug does not change.
-    pub reported_by: MergeValue<String>,
-    /// Refused: who has reported a bug does not change.
-    pub reported_by_email: MergeValue<String>,
     /// Why the bug is changed: 1 to 500 characters.
     pub why: Option<String>,
 }
@@ -135,11 +132,7 @@ impl BugPatch {
                 blocks: listed(&mut faults, "blocks", fields.blocks, MOST_LINKED_BUGS, check_bug_id),
                 relates_to: listed(&mut faults, "relates_to", fields.relates_to, MOST_LINKED_BUGS, check_bug_id),
             },
-            why: {
-                refuse_reporter(&mut faults, "reported_by", fields.reported_by.is_some());
-                refuse_reporter(&mut faults, "reported_by_email", fields.reported_by_email.is_some());
-                faults.optional("why", fields.why, check_why)
-            },
+            why: faults.optional("why", fields.why, check_why),
         };
         if faults.0.is_empty() { Ok(patch) } else { Err(faults.0) }
     }
@@ -206,16 +199,6 @@ fn listed<T: Ord>(
     check: Check<T>,
 ) -> Option<BTreeSet<T>> {
     values.map(|values| faults.list(field, values, most, check))
-}
-
-fn refuse_reporter(faults: &mut Faults, field: &'static str, is_given: bool) {
-    if is_given {
-        let limit = Limit::new(
-            "no value: who has reported a bug does not change",
-            "aucune valeur : l'auteur d'un signalement ne change pas",
-        );
-        faults.0.push(InvalidField::personal(field, limit));
-    }
 }
 
 #[cfg(test)]
@@ -299,25 +282,19 @@ mod tests {
     }
 
     #[test]
-    fn what_every_bug_has_cannot_be_cleared_and_the_reporter_stays() {
+    fn what_every_bug_has_cannot_be_cleared() {
         let cleared = PatchFields {
             title: Some(None),
             description: Some(None),
             severity: Some(None),
             priority: Some(None),
             status: Some(None),
-            reported_by: Some(Some("Marie".to_owned())),
-            reported_by_email: Some(None),
             why: Some(" ".to_owned()),
             ..PatchFields::default()
         };
-        assert!(!format!("{cleared:?}").contains("Marie"));
         let refused = BugPatch::of(cleared).unwrap_err();
         let fields: Vec<_> = refused.iter().map(|fault| fault.field).collect();
-        let expected =
-            ["title", "description", "severity", "priority", "status", "reported_by", "reported_by_email", "why"];
-        assert_eq!(fields, expected);
-        assert!(!format!("{refused:?}").contains("Marie"));
+        assert_eq!(fields, ["title", "description", "severity", "priority", "status", "why"]);
         assert_eq!(BugPatch::of(PatchFields::default()), Ok(BugPatch::default()));
     }
 }

@@ -1,11 +1,9 @@
 //! [`Reporter`]: the person who reports a bug. No debug text shows the name or the mail address.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use email_address::{EmailAddress, Options};
-use sha2::{Digest as _, Sha256};
 use sqal_core::Name;
-use sqal_storage::sealed::Subject;
 
 /// The longest mail address, in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
 const LONGEST_MAIL: usize = 254;
@@ -104,21 +102,6 @@ impl Reporter {
     pub const fn mail(&self) -> Option<&MailAddress> {
         self.mail.as_ref()
     }
-
-    /// The subject under which the fields of the person are sealed. It is made of the mail address
-    /// in small letters, or of the name if there is no mail address, so that all bugs of a person
-    /// have one subject, and erasing it erases the person from all of them.
-    #[must_use]
-    pub fn subject(&self) -> Subject {
-        let name = || format!("name:{}", self.name.as_ref().map_or("", PersonName::as_str));
-        let text = self.mail.as_ref().map_or_else(name, |mail| mail.as_str().to_lowercase());
-        let mut subject = "reporter-".to_owned();
-        for byte in Sha256::digest(text.as_bytes()).iter().take(16) {
-            // Writing to a string cannot fail.
-            let _ = write!(subject, "{byte:02x}");
-        }
-        Name::new(&subject).unwrap_or_else(|_| unreachable!("letters, a hyphen and digits are printable"))
-    }
 }
 
 impl fmt::Debug for PersonName {
@@ -177,22 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_one_subject_however_the_address_is_written() {
-        let subject = reporter("Marie", "marie@example.fr").subject();
-        assert_eq!(reporter("M. Dupont", "Marie@Example.FR").subject(), subject);
-        assert_eq!(reporter("", "marie@example.fr").subject(), subject);
-        assert_ne!(reporter("Marie", "jean@example.fr").subject(), subject);
-        assert_ne!(reporter("Marie", "").subject(), reporter("Jean", "").subject());
+    fn without_a_name_and_a_mail_address_there_is_no_reporter() {
         assert_eq!(Reporter::new(None, None), None);
-        assert_eq!(subject.as_str().len(), "reporter-".len() + 32);
-    }
-
-    /// Stored subjects live longer than a program: SHA-256 of `name:abc` and of the mail address,
-    /// computed by `sha256sum`.
-    #[test]
-    fn subjects_stay_the_same_in_later_versions() {
-        assert_eq!(reporter("abc", "").subject().as_str(), "reporter-2d5d80e9808e99f6b287652df4f34300");
-        assert_eq!(reporter("", "marie@example.fr").subject().as_str(), "reporter-ba7eba2a21e00a2a41c3eb7abbeb804a");
     }
 
     #[test]

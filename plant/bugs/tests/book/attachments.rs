@@ -21,12 +21,15 @@ async fn bug_07_an_attachment_is_what_its_content_is_and_is_read_back_whole() {
     let added = book.attach(&id, path, PNG.to_vec(), Some("image/png"), marie(), time(1)).await.unwrap();
     assert_eq!((added.name.as_str(), added.media_type.as_str()), ("Écran.png", "image/png"));
     assert_eq!(added.len, 16);
-    assert_eq!(book.attachments(&id).await.unwrap(), [added.clone()]);
+    assert_eq!(book.attachments(&id).await.unwrap(), std::slice::from_ref(&added));
+    assert_eq!(book.attachment(&id, &added.id).await.unwrap(), added);
     assert_eq!(book.open_attachment(&id, &added.id).await.unwrap(), (added, PNG.to_vec()));
     assert_eq!(book.get(&id).await.unwrap().revision, 1);
 
     let unknown = BugId::from_random([9; 16]);
-    assert!(matches!(book.open_attachment(&id, &unknown).await, Err(BugBookError::Unknown { id }) if id == unknown));
+    let opened = book.open_attachment(&id, &unknown).await.unwrap_err();
+    assert_eq!(opened.to_string(), format!("the attachment {unknown} is not known"));
+    assert_eq!(book.attachment(&id, &unknown).await.unwrap_err().to_string(), opened.to_string());
     let refused = book.attach(&unknown, "x.png", PNG.to_vec(), None, marie(), time(1)).await;
     assert!(matches!(refused, Err(BugBookError::Unknown { .. })));
 }
@@ -50,7 +53,9 @@ async fn a_bug_has_at_most_fifty_attachments_until_one_is_removed_and_the_histor
         book.attach(&id, &name, PNG.to_vec(), None, marie(), time(i64::from(number))).await.unwrap();
     }
     let refused = book.attach(&id, "one more.png", PNG.to_vec(), None, marie(), time(99)).await;
-    assert!(matches!(refused, Err(BugBookError::Full { most: 50 })));
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, BugBookError::Full { most: 50 }));
+    assert_eq!(refused.to_string(), "a bug has at most 50 attachments");
 
     let first = book.attachments(&id).await.unwrap().remove(0);
     book.detach(&id, &first.id, marie(), time(100)).await.unwrap();

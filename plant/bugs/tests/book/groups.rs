@@ -1,16 +1,18 @@
 //! Equal faults: counted once each, one bug for all, and reopened once when they come back.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use sqal_bugs::change::EntryNote;
+use sqal_bugs::envelope::{EnvelopeLimits, FaultIntake, FaultProject, IntakeLimits, parse};
 use sqal_bugs::events::BugEventKind::{Changed, Created, Regressed};
-use sqal_bugs::{BugBook, Fault};
+use sqal_bugs::{BugBook, Fault, PatchFields};
 use sqal_core::Name;
-use sqal_storage::MemoryStore;
-use sqal_storage::bugs::{BugSource, BugStatus, GroupKey, Occurrences};
+use sqal_storage::bugs::{BugId, BugQuery, BugSource, BugStatus, GroupKey, Occurrences};
+use sqal_storage::{MemoryStore, StorageErrorKind};
 
 use super::overtaken::Overtaken;
-use super::{book, ids, marie, new_bug, status, time};
+use super::{book, ids, marie, new_bug, patch, status, time};
 
 fn fault(firmware: &str) -> Fault {
     let firmware = Name::new(firmware).ok();
@@ -64,6 +66,75 @@ async fn a_fault_that_comes_back_after_its_end_regresses_with_its_firmware() {
 }
 
 #[tokio::test]
+async fn a_version_older_than_the_repair_is_counted_and_opens_nothing() {
+    let (book, _, events) = book();
+    let id = book.occurred(&fault("2.3.1"), &seen(1, 0, "A")).await.unwrap().bug.id;
+    let end = |second: i64| {
+        let book = book.clone();
+        async move { book.change(&id, None, &status(BugStatus::Resolved, None), marie(), time(second)).await.unwrap() }
+    };
+    end(10).await;
+    assert!(book.occurred(&fault("2.4.0"), &seen(1, 20, "B")).await.unwrap().has_regressed);
+    end(30).await;
+    let old = book.occurred(&fault("2.3.1"), &seen(1, 40, "C")).await.unwrap();
+    assert!(!old.has_regressed, "the fault has come back in 2.4.0 since");
+    assert_eq!((old.bug.content.status, old.bug.group.unwrap().count), (BugStatus::Resolved, 3));
+    assert!(book.occurred(&fault("2.4.0"), &seen(1, 41, "B")).await.unwrap().has_regressed);
+
+    let repaired = Some(Some(tags(&book, &id, "fixed_in:2.4.1").await));
+    let repaired = PatchFields { tags: repaired, ..PatchFields::default() };
+    book.change(&id, None, &patch(repaired), marie(), time(50)).await.unwrap();
+    end(51).await;
+    for old in ["2.3.1", "2.4.0"] {
+        assert!(!book.occurred(&fault(old), &seen(1, 60, "B")).await.unwrap().has_regressed, "{old}");
+    }
+    assert!(book.occurred(&fault("2.4.1"), &seen(1, 61, "B")).await.unwrap().has_regressed, "the repair failed");
+    end(70).await;
+    assert!(book.occurred(&fault("2.4.1"), &seen(1, 80, "B")).await.unwrap().has_regressed, "and failed again");
+    end(90).await;
+    assert!(book.occurred(&fault(""), &seen(1, 99, "B")).await.unwrap().has_regressed, "without a version");
+    let regressed = events.kinds().into_iter().filter(|kind| *kind == Regressed).count();
+    assert_eq!(regressed, 5);
+}
+
+/// The tags of a bug with one more.
+async fn tags(book: &BugBook, id: &BugId, more: &str) -> Vec<String> {
+    let content = book.get(id).await.unwrap().content;
+    content.tags.iter().map(ToString::to_string).chain([more.to_owned()]).collect()
+}
+
+#[tokio::test]
+async fn each_event_says_the_status_before_it() {
+    let (book, _, events) = book();
+    let id = book.occurred(&fault("2.3.1"), &seen(1, 0, "A")).await.unwrap().bug.id;
+    book.change(&id, None, &status(BugStatus::Resolved, None), marie(), time(10)).await.unwrap();
+    book.comment(&id, "repaired".to_owned(), false, marie(), time(11)).await.unwrap();
+    book.occurred(&fault("2.3.1"), &seen(1, 20, "A")).await.unwrap();
+    let steps: Vec<_> = events.0.lock().unwrap().iter().map(|event| (event.from, event.bug.content.status)).collect();
+    let (open, resolved) = (BugStatus::Open, BugStatus::Resolved);
+    assert_eq!(steps, [(None, open), (Some(open), resolved), (Some(resolved), resolved), (Some(resolved), open)]);
+}
+
+#[tokio::test]
+async fn a_core_dump_is_attached_by_the_word_of_its_source() {
+    let (book, ..) = book();
+    let intake = FaultIntake::new(IntakeLimits::default());
+    let header = "{\"type\":\"attachment\",\"attachment_type\":\"event.minidump\",\"length\":8}";
+    let bytes = [b"{}\n".as_slice(), header.as_bytes(), b"\n\xb4\x31\0\0\x02\x01\0\xfc"].concat();
+    let envelope = parse(&bytes, &EnvelopeLimits::default()).unwrap();
+    let project = FaultProject { number: 1, source: BugSource::Device };
+    intake.take_envelope(&envelope, &project, time(0)).unwrap();
+    let tally = intake.write(&book, time(1)).await;
+    assert_eq!((tally.new_bugs, tally.files), (1, 1));
+    let bug = book.list(&BugQuery::newest(NonZeroU16::MIN)).await.unwrap().bugs.remove(0);
+    let file = book.attachments(&bug.id).await.unwrap().remove(0);
+    assert_eq!((file.name.as_str(), file.media_type.as_str()), ("crash.core", "application/x-coredump"));
+    assert_eq!(file.by.as_str(), "device");
+    let (entry, _) = book.history(&bug.id, 0, 1).await.unwrap().remove(0);
+    assert_eq!(entry.by, file.by, "the bug and its files have one author");
+}
+
+#[tokio::test]
 async fn a_group_that_another_takes_meanwhile_is_counted_there() {
     let store = Arc::new(MemoryStore::new());
     let overtaken = Arc::new(Overtaken::new(store.clone()));
@@ -114,4 +185,22 @@ async fn of_many_servers_at_once_one_reports_and_one_reopens_and_all_are_counted
         book.change(&bug.id, None, &status(BugStatus::Resolved, None), marie(), time(10)).await.unwrap();
     }
     assert_eq!(events.kinds(), [Created, Changed, Regressed, Changed]);
+}
+
+#[tokio::test]
+async fn faults_wait_while_the_store_is_away_and_the_tally_says_why() {
+    let store = Arc::new(Overtaken::new(Arc::new(MemoryStore::new())));
+    let book = BugBook::new(store.clone(), None, None, Arc::new(()), ids());
+    let intake = FaultIntake::new(IntakeLimits::default());
+    store.set_away(true);
+    for second in 0..3 {
+        intake.take(fault("2.3.1"), time(second), None, Vec::new());
+        let tally = intake.write(&book, time(second)).await;
+        assert_eq!(tally.failure.map(|error| error.kind), Some(StorageErrorKind::Unavailable));
+        assert_eq!((tally.events, tally.waiting), (0, 1));
+    }
+    store.set_away(false);
+    let tally = intake.write(&book, time(3)).await;
+    assert!(tally.failure.is_none());
+    assert_eq!((tally.events, tally.new_bugs, tally.waiting), (3, 1, 0));
 }

@@ -1,6 +1,8 @@
 //! The laws of a book of bugs, over the memory stores.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attachments;
+mod equal_files;
 mod groups;
 mod overtaken;
 mod persons;
@@ -59,6 +61,7 @@ fn marie() -> BugPerson {
     Name::new("marie").unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field of the input")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

@@ -1,18 +1,20 @@
 //! A store in which another caller is faster: before the next write, a deed of that caller is done.
+//! It can also be away.
 
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sqal_core::Timestamp;
+use sqal_core::{DeviceId, Timestamp};
 use sqal_storage::blobs::BlobId;
 use sqal_storage::bugs::{
     AddedBug, BesideId, Bug, BugAttachment, BugCategory, BugComment, BugDay, BugEntry, BugId, BugPage, BugQuery,
     BugSummary, GroupKey, Occurrences,
 };
-use sqal_storage::{Bugs, MemoryStore, StorageError};
+use sqal_storage::{Bugs, MemoryStore, StorageError, StorageErrorKind};
 
 type Deed = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -20,11 +22,17 @@ type Deed = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>
 pub(crate) struct Overtaken {
     store: Arc<MemoryStore>,
     deed: Mutex<Option<Deed>>,
+    is_away: AtomicBool,
 }
 
 impl Overtaken {
     pub(crate) fn new(store: Arc<MemoryStore>) -> Self {
-        Self { store, deed: Mutex::new(None) }
+        Self { store, deed: Mutex::new(None), is_away: AtomicBool::new(false) }
+    }
+
+    /// Answers no question for the bug of a group from now on, or answers them again.
+    pub(crate) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
     }
 
     /// Does this before the next bug is added or changed.
@@ -59,6 +67,9 @@ impl Bugs for Overtaken {
     }
 
     async fn bug_of_group(&self, key: &GroupKey) -> Result<Option<Bug>, StorageError> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(StorageError::new("away", StorageErrorKind::Unavailable));
+        }
         self.store.bug_of_group(key).await
     }
 
@@ -69,6 +80,10 @@ impl Bugs for Overtaken {
 
     async fn count_occurrences(&self, key: &GroupKey, seen: &Occurrences) -> Result<Option<Bug>, StorageError> {
         self.store.count_occurrences(key, seen).await
+    }
+
+    async fn bug_devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, StorageError> {
+        self.store.bug_devices(id, limit).await
     }
 
     async fn bug_entries(&self, id: &BugId, after: u64, limit: u16) -> Result<Vec<BugEntry>, StorageError> {
@@ -101,6 +116,10 @@ impl Bugs for Overtaken {
 
     async fn bugs(&self, query: &BugQuery) -> Result<BugPage, StorageError> {
         self.store.bugs(query).await
+    }
+
+    async fn bugs_after(&self, after: Option<&BugId>, limit: u16) -> Result<Vec<Bug>, StorageError> {
+        self.store.bugs_after(after, limit).await
     }
 
     async fn bug_summary(&self, span: Range<Timestamp>) -> Result<BugSummary, StorageError> {

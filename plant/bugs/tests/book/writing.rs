@@ -22,7 +22,9 @@ async fn a_report_is_stored_with_its_first_entry_and_told() {
     assert_eq!((history.len(), &history[0].1.note), (1, &Some(EntryNote::Reported)));
     assert_eq!(events.kinds(), [Created]);
     let unknown = BugId::from_random([9; 16]);
-    assert!(matches!(book.get(&unknown).await, Err(BugBookError::Unknown { id }) if id == unknown));
+    let refused = book.get(&unknown).await.unwrap_err();
+    assert!(matches!(refused, BugBookError::Unknown { id, .. } if id == unknown));
+    assert_eq!(refused.to_string(), format!("the bug {unknown} is not known"));
     assert!(matches!(book.history(&unknown, 0, 1).await, Err(BugBookError::Unknown { .. })));
 }
 

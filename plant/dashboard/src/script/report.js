@@ -1,4 +1,4 @@
-// Bugs on the live page: how many are open, and links to the form for a new one, filled in from a station or from a rejected tray.
+// Bugs on the live page: how many are not ended, and links to the form for a new one, filled in from a station or from a rejected tray.
 
 const BUGS_MS = 60_000;
 const MOST_IN_TITLE = 200; // characters that the server takes
@@ -62,10 +62,10 @@ function linkOfTray(entry) {
   return link;
 }
 
-let openBugs = null;
+let openBugs = null; // how many are not ended
 
 function drawBugs() {
-  page["bugs-open"].textContent = openBugs === null ? "" : t("bugsOpen", { n: number(openBugs, 0) });
+  page["bugs-open"].textContent = openBugs === null ? "" : t(openBugs < 2 ? "bugsOpenOne" : "bugsOpen", { n: number(openBugs, 0) });
 }
 
 function forgetBugs() {
@@ -77,7 +77,8 @@ async function countBugs() {
   if (!hasBugs || situation.signedOut) return;
   try {
     const { ok, body } = await ask("api/v1/bugs/metrics/summary");
-    openBugs = ok && finite(body?.open_bugs) ? body.open_bugs : null;
+    const notEnded = ok ? body?.open_bugs + body?.in_progress_bugs : NaN;
+    openBugs = finite(notEnded) ? notEnded : null;
   } catch { openBugs = null; }
   drawBugs();
 }

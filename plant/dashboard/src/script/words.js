@@ -10,7 +10,7 @@ const TEXT = {
   seen: ["Trays seen here", "Barquettes vues ici"], rejectRate: ["Reject rate", "Taux de rejet"],
   ofShown: ["of {n} shown", "sur {n} affichées"], notCurrent: ["not current", "pas à jour"],
   connecting: ["connecting", "connexion"], live: ["live", "en direct"], lost: ["reconnecting", "reconnexion"], out: ["signed out", "déconnecté"],
-  bugs: ["Bugs", "Anomalies"], bugsOpen: ["({n} open)", "({n}\u00a0ouvertes)"],
+  bugs: ["Bugs", "Anomalies"], bugsOpen: ["({n} open)", "({n}\u00a0ouvertes)"], bugsOpenOne: ["({n} open)", "({n}\u00a0ouverte)"],
   overview: ["Overview", "Vue d’ensemble"], waiting: ["Waiting for the first tray.", "En attente de la première barquette."],
   stationUrl: ["Stations send their readings to", "Les postes envoient leurs mesures à"],
   stationToken: ["Each station needs a token of its own, from the administrator of this server.", "Chaque poste a besoin d’un jeton à lui, donné par l’administrateur de ce serveur."],
@@ -110,7 +110,7 @@ const TEXT = {
   historyTitle: ["Recent trays", "Barquettes récentes"], listOfTrays: ["List of recent trays", "Liste des barquettes récentes"],
   // Who looks.
   signIn: ["Sign in", "Connexion"], signInAsked: ["Sign in to see the stations.", "Connectez-vous pour voir les postes."],
-  signOut: ["Sign out", "Se déconnecter"], openServer: ["no sign-in on this server", "sans connexion sur ce serveur"],
+  signOut: ["Sign out", "Se déconnecter"], openServer: ["no sign-in on this server", "serveur sans authentification"],
   whatToken: [
     "A token is a long line of characters that stands for you and for what you may do. The administrator of this server gives you yours; it stays in this browser until you sign out.",
     "Un jeton est une longue suite de caractères qui vous représente, vous et vos droits. L’administrateur de ce serveur vous donne le vôtre ; il reste dans ce navigateur jusqu’à la déconnexion.",

@@ -9,6 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use sqal_bugs::BugBookError;
+use sqal_bugs::report::InvalidField;
+use sqal_protocol::Violation;
 use sqal_storage::bugs::{self, BugId};
 
 use super::super::parameters::unreadable;
@@ -80,6 +83,7 @@ fn attach_route<S: Spelling>(path: &'static str, id: &'static str, wrong: &'stat
 fn open_route(path: &'static str, id: &'static str, wrong: &'static str) -> Endpoint {
     get(path, VIEWER, Class::Read, open)
         .objective(Objective::LONG)
+        .queries(4)
         .described(id, "Bugs", "The bytes of an attachment")
         .parameters(&[BUG, ATTACHMENT, KNOWN])
         .gives_file()
@@ -87,7 +91,7 @@ fn open_route(path: &'static str, id: &'static str, wrong: &'static str) -> Endp
         .line(
             "the bytes of an attachment, to be saved and not shown (`Content-Disposition: attachment`, `nosniff`); \
              `ETag` is its SHA-256",
-            "for ever",
+            "0: asked again each time",
         )
         .good_call(wrong, 400)
         .bad_call("PUT", wrong, 405)
@@ -157,9 +161,33 @@ pub(crate) async fn attach<S: Spelling>(
     let (id, parts) = (id_in_path(id)?, services.bugs()?);
     let Query(FileName { name }) = query.map_err(|refused| unreadable(&refused, "name"))?;
     let (file, _hold) = upload(&services, party, &headers, name, body).await?;
-    let (by, at) = (person(&caller), (services.now)());
-    let attached = parts.book.attach(&id, &file.name, file.bytes, file.declared.as_deref(), by, at).await?;
+    let (by, at, is_form) = (person(&caller), (services.now)(), file.is_form);
+    let attached = parts.book.attach(&id, &file.name, file.bytes, file.declared.as_deref(), by, at).await;
+    let attached = attached.map_err(|error| not_attached(error, is_form))?;
     Ok(spelled::<S>(StatusCode::CREATED, &BugAttachment::of(&attached)))
+}
+
+/// The problem of a file that is not attached. What is wrong is named as the client sent it: a form
+/// has one field, `file`; otherwise the body is the content, and the query has the name.
+fn not_attached(error: BugBookError, is_form: bool) -> Problem {
+    let invalid = match error {
+        BugBookError::Invalid(invalid) => invalid,
+        error => return error.into(),
+    };
+    let one = |InvalidField { field, value, limit, limit_fr }| {
+        let place = match (is_form, field) {
+            (true, _) => "/file",
+            (false, "name") => "?name",
+            (false, _) => "",
+        };
+        Violation::new(place, value, limit, limit_fr)
+    };
+    let violations: Vec<_> = invalid.into_iter().map(one).collect();
+    if violations.iter().all(|violation| violation.pointer == "?name") {
+        Problem::invalid_query(violations)
+    } else {
+        Problem::invalid_body(violations)
+    }
 }
 
 /// `GET …/bugs/{bug_id}/attachments/{attachment}`.
@@ -168,12 +196,12 @@ pub(crate) async fn open(
     ids: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let ((bug, attachment), parts) = (ids_in_path(ids)?, services.bugs()?);
-    let (attachment, bytes) = parts.book.open_attachment(&bug, &attachment).await?;
-    let tag = tag(&attachment.blob.to_string());
+    let ((bug, id), parts) = (ids_in_path(ids)?, services.bugs()?);
+    let tag = tag(&parts.book.attachment(&bug, &id).await?.blob.to_string());
     let mut answer = if is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
+        let (attachment, bytes) = parts.book.open_attachment(&bug, &id).await?;
         (saved_as(&attachment), bytes).into_response()
     };
     let headers = answer.headers_mut();

@@ -56,14 +56,14 @@ const CHANGED: [&str; 19] = [
 /// What the body of a new bug should be.
 pub(super) const NEW: Expected = Expected {
     english: "a bug: title, description, severity, priority",
-    french: "un bogue : title, description, severity, priority",
+    french: "une anomalie : title, description, severity, priority",
     fields: &FIELDS,
 };
 
 /// What the body of a change should be.
 pub(super) const CHANGE: Expected = Expected {
     english: "a change of fields of a bug",
-    french: "une modification de champs d'un bogue",
+    french: "une modification de champs d'une anomalie",
     fields: &CHANGED,
 };
 
@@ -274,9 +274,6 @@ impl From<BugChange> for PatchFields {
             duplicate_of: asked.duplicate_of,
             blocks: asked.blocks,
             relates_to: asked.relates_to,
-            // Who has reported a bug does not change: a body with these fields is refused.
-            reported_by: None,
-            reported_by_email: None,
             why: asked.why,
         }
     }

@@ -4,8 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 use sqal_bugs::Reporter;
 use sqal_bugs::change::EntryBody;
+use sqal_core::DeviceId;
 use sqal_protocol::time::rfc3339;
 use sqal_storage::bugs;
+use sqal_storage::sealed::Subject;
 
 use crate::route::spelling::Case;
 
@@ -46,7 +48,7 @@ pub(crate) struct Bug {
     relates_to: Vec<String>,
     /// `person`, `device`, `page`, `server` or `import`.
     source: &'static str,
-    /// The revision: also its ETag, for `If-Match`.
+    /// The revision: also its `ETag`, for `If-Match`.
     revision: u64,
     /// How often it was taken up again after it had ended.
     reopened: u32,
@@ -67,6 +69,10 @@ struct FaultGroup {
     last_seen: String,
     /// How many devices reported one.
     devices: u64,
+    /// The devices that reported one, in the order of their bytes, at most 100; only where one bug
+    /// is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_ids: Option<Vec<String>>,
     /// The version of the firmware in which the fault came back after it had been resolved.
     regressed_in: Option<String>,
     /// When the fault came back after it had been resolved.
@@ -84,6 +90,8 @@ pub(crate) struct BugDetails {
     reported_by: Option<String>,
     /// The mail address of the person who reported it; null for viewers.
     reported_by_email: Option<String>,
+    /// The subject under which both are sealed, for `sqal erase`; null for viewers.
+    reporter_subject: Option<String>,
     /// The oldest 200 comments; internal ones are not shown to viewers.
     comments: Vec<BugComment>,
     attachments: Vec<BugAttachment>,
@@ -201,6 +209,7 @@ impl FaultGroup {
             first_seen: rfc3339(group.first_seen),
             last_seen: rfc3339(group.last_seen),
             devices: group.devices,
+            device_ids: None,
             regressed_in: text(group.regressed_in.as_ref()),
             regressed_at: group.regressed_at.map(rfc3339),
         }
@@ -208,19 +217,26 @@ impl FaultGroup {
 }
 
 impl BugDetails {
-    /// A bug with what the caller may see beside it. `reporter` is `None` if the caller may not see
-    /// it.
+    /// A bug with what the caller may see beside it. `subject` and `reporter` are `None` if the
+    /// caller may not see them. `devices` are the devices that reported one of its equal faults.
     pub(super) fn of(
         bug: &bugs::Bug,
+        subject: Option<Subject>,
         reporter: Option<&Reporter>,
+        devices: &[DeviceId],
         comments: &[bugs::BugComment],
         attachments: &[bugs::BugAttachment],
     ) -> Self {
+        let mut shown = Bug::of(bug);
+        if let Some(group) = &mut shown.group {
+            group.device_ids = Some(texts(devices));
+        }
         Self {
-            bug: Bug::of(bug),
+            bug: shown,
             reproduction_steps: bug.content.reproduction_steps.clone(),
             reported_by: reporter.and_then(Reporter::name).map(|name| name.as_str().to_owned()),
             reported_by_email: reporter.and_then(Reporter::mail).map(|mail| mail.as_str().to_owned()),
+            reporter_subject: text(subject.as_ref()),
             comments: comments.iter().map(BugComment::of).collect(),
             attachments: attachments.iter().map(BugAttachment::of).collect(),
         }
@@ -317,7 +333,7 @@ mod tests {
         };
         assert_eq!(Bug::listed(&bug).description, "é".repeat(1000));
         assert_eq!(Bug::of(&bug).description, bug.content.description);
-        let written = serde_json::to_value(BugDetails::of(&bug, None, &[], &[])).unwrap();
+        let written = serde_json::to_value(BugDetails::of(&bug, None, None, &[], &[], &[])).unwrap();
         assert_eq!(written["created_at"], "1970-01-01T00:00:00Z");
         assert_eq!((&written["reported_by"], &written["group"]), (&Value::Null, &Value::Null));
     }

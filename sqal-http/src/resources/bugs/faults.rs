@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sqal_bugs::envelope::event::{LARGEST_EVENT, read};
-use sqal_bugs::envelope::{EnvelopeLimits, FaultProject, InvalidEnvelope, ItemKind, parse};
+use sqal_bugs::envelope::{EnvelopeLimits, EventRate, FaultProject, InvalidEnvelope, ItemKind, parse};
 use sqal_protocol::Violation;
 
 use super::super::parameters::unreadable;
@@ -40,8 +40,8 @@ pub(super) fn routes() -> Vec<Endpoint> {
             .problems(&[400, 401, 403, 404, 408, 413, 429])
             .line(
                 "an envelope of Sentry's clients, for the public key of a DSN: events are grouped into bugs, with their \
-                 attachments and minidumps; sessions and transactions are accepted and counted. 429 after 6000 events \
-                 of a key in a minute, with `Retry-After` and `X-Sentry-Rate-Limits`",
+                 attachments and minidumps; sessions and transactions are accepted and counted. 429 after \
+                 6000 events of a key in a minute, or what its project allows, with `Retry-After` and `X-Sentry-Rate-Limits`",
                 "",
             )
             .good_call("/api/1/envelope/", 404)
@@ -84,8 +84,9 @@ pub(crate) struct SentryQuery {
 /// A client that was admitted.
 struct Client {
     project: FaultProject,
-    /// By what its events are limited.
+    /// By what its events are limited, and to how many in a minute.
     key: String,
+    rate: EventRate,
 }
 
 /// `POST /api/{project}/envelope/`.
@@ -170,8 +171,8 @@ fn key_of_dsn(dsn: &str) -> Option<String> {
 /// The client with a public key. What does not exist and what has another key are told alike.
 fn admitted(parts: &BugParts, number: u64, key: String) -> Result<Client, Problem> {
     let project = parts.projects.get(number).filter(|project| key.len() <= LONGEST_KEY && project.has_key(&key));
-    let project = project.ok_or_else(|| Problem::not_allowed("the public key is not that of the project"))?;
-    Ok(Client { project: FaultProject { number, source: project.source }, key })
+    let project = project.ok_or_else(|| Problem::not_allowed("the public key is none of the project"))?;
+    Ok(Client { project: FaultProject { number, source: project.source }, key, rate: project.rate })
 }
 
 fn no_key() -> Problem {
@@ -185,7 +186,7 @@ fn no_key() -> Problem {
 fn over_limit(services: &Services, parts: &BugParts, client: &Client, events: usize) -> Option<Response> {
     let events = u32::try_from(events.max(1)).unwrap_or(u32::MAX);
     let key = format!("{}:{}", client.project.number, client.key);
-    let refused = parts.intake.admit(&key, events, services.clock.now()).err()?;
+    let refused = parts.intake.admit(&key, client.rate, events, services.clock.now()).err()?;
     let seconds = refused.retry_after_seconds().unwrap_or(60);
     let mut response = Problem::too_many_requests(Some(seconds)).into_response();
     if let Ok(value) = HeaderValue::try_from(format!("{seconds}::key")) {

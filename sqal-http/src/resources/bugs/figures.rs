@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sqal_protocol::Violation;
-use sqal_storage::bugs::{BugDay, BugSeverity, BugStatus, BugSummary};
+use sqal_storage::bugs::{BugDay, BugSeverity, BugStatus, BugSummary, MOST_BUG_DAYS};
 
 use super::super::parameters::unreadable;
 use super::days::Days;
@@ -35,6 +35,7 @@ fn summary_route<S: Spelling>(path: &'static str, id: &'static str) -> Endpoint 
         .objective(Objective::MANY)
         .described(id, "Bugs", "How many bugs there are, by status and severity")
         .gives_spelled::<BugFigures, S>()
+        .problems(&[404])
         .line(
             "the number of bugs by status and by severity (each bug once in both), of those reported today and ended \
              today, and the mean time from the report to the end; null as long as no bug has ended",
@@ -48,7 +49,7 @@ fn trends_route<S: Spelling>(path: &'static str, id: &'static str, wrong: &'stat
         .described(id, "Bugs", "How many bugs were reported and ended, day by day")
         .parameters(&[DAYS])
         .gives_spelled::<BugTrends, S>()
-        .problems(&[400])
+        .problems(&[400, 404])
         .line(
             "for each of the last days, today last: bugs reported, bugs that became resolved or closed, bugs open at \
              its end, and the median and the 90th percentile of the hours to the end. Days begin at midnight of the \
@@ -145,13 +146,9 @@ impl BugTrendDay {
 
 /// `GET …/bugs/metrics/summary`.
 pub(crate) async fn summary<S: Spelling>(State(services): State<Arc<Services>>) -> Result<Response, Problem> {
-    let summary = match &services.plant.bugs {
-        Some(parts) => {
-            let days = Days::until(&parts.zone, (services.now)(), 1)?;
-            parts.book.summary(days.span()).await?
-        }
-        None => BugSummary::default(),
-    };
+    let parts = services.bugs()?;
+    let today = Days::until(&parts.zone, (services.now)(), 1)?;
+    let summary = parts.book.summary(today.span()).await?;
     Ok(spelled::<S>(StatusCode::OK, &BugFigures::of(&summary)))
 }
 
@@ -162,9 +159,6 @@ pub(crate) struct HowManyDays {
     days: Option<String>,
 }
 
-/// The most days of a trend.
-const MOST_DAYS: u16 = 366;
-
 /// `GET …/bugs/metrics/trends[?days=]`.
 pub(crate) async fn trends<S: Spelling>(
     State(services): State<Arc<Services>>,
@@ -172,23 +166,19 @@ pub(crate) async fn trends<S: Spelling>(
 ) -> Result<Response, Problem> {
     let Query(HowManyDays { days }) = query.map_err(|refused| unreadable(&refused, "days"))?;
     let count = match days.as_deref().map_or(Ok(30), str::parse::<u16>) {
-        Ok(count) if (1..=MOST_DAYS).contains(&count) => count,
+        Ok(count) if (1..=MOST_BUG_DAYS).contains(&usize::from(count)) => count,
         _ => {
-            let limit = format!("a whole number from 1 to {MOST_DAYS}");
-            let french = format!("un entier de 1 à {MOST_DAYS}");
+            let limit = format!("a whole number from 1 to {MOST_BUG_DAYS}");
+            let french = format!("un entier de 1 à {MOST_BUG_DAYS}");
             let found = days.unwrap_or_default();
             return Err(Problem::invalid_query(vec![Violation::new("?days", found, limit, french)]));
         }
     };
-    let trends = match &services.plant.bugs {
-        Some(parts) => {
-            let asked = Days::until(&parts.zone, (services.now)(), count)?;
-            let found = parts.book.days(asked.bounds()).await?;
-            let days = asked.dates().zip(&found).map(|(date, day)| BugTrendDay::of(date, day)).collect();
-            BugTrends { days, time_zone: parts.zone.name().to_owned() }
-        }
-        None => BugTrends { days: Vec::new(), time_zone: "UTC".to_owned() },
-    };
+    let parts = services.bugs()?;
+    let asked = Days::until(&parts.zone, (services.now)(), count)?;
+    let found = parts.book.days(asked.bounds()).await?;
+    let days = asked.dates().zip(&found).map(|(date, day)| BugTrendDay::of(date, day)).collect();
+    let trends = BugTrends { days, time_zone: parts.zone.name().to_owned() };
     Ok(spelled::<S>(StatusCode::OK, &trends))
 }
 

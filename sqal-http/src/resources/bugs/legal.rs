@@ -31,6 +31,7 @@ fn declared<S: Spelling>(path: &'static str, id: &'static str) -> Endpoint {
         .objective(Objective::MANY)
         .described(id, "Bugs", "The values that fields of bugs may have")
         .gives_spelled::<BugFieldValues, S>()
+        .problems(&[404])
         .line(
             "the values of `severity`, `priority`, `status` and `source`, the known categories (others may be used), \
              and the changes of status that are allowed, each with whether it needs a `why`",
@@ -70,9 +71,7 @@ struct BugTransition {
 /// `GET …/bugs/fields`.
 pub(crate) async fn fields<S: Spelling>(State(services): State<Arc<Services>>) -> Result<Response, Problem> {
     let mut category: BTreeSet<String> = KNOWN_CATEGORIES.into_iter().map(str::to_owned).collect();
-    if let Some(parts) = &services.plant.bugs {
-        category.extend(parts.book.categories().await?.iter().map(|(name, _)| name.to_string()));
-    }
+    category.extend(services.bugs()?.book.categories().await?.iter().map(|(name, _)| name.to_string()));
     let steps = |from: BugStatus| {
         let step = move |step: Transition| BugTransition {
             from: from.as_str(),

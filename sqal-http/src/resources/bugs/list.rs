@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqal_core::{Name, Timestamp};
 use sqal_protocol::Violation;
 use sqal_protocol::time::parse;
-use sqal_storage::bugs::{
-    BugOrder, BugPage, BugQuery, BugSort, InvalidBugWord, MOST_SEARCHED_WORDS, MOST_SKIPPED, bug_words,
-};
+use sqal_storage::bugs::{BugOrder, BugQuery, BugSort, InvalidBugWord, MOST_SEARCHED_WORDS, MOST_SKIPPED, bug_words};
 
 use super::super::parameters::{limit_of, unreadable};
 use super::document::Bug;
@@ -36,12 +34,12 @@ pub(super) fn routes() -> Vec<Endpoint> {
             .described("listBugs", "Bugs", "Bugs that meet conditions, page by page")
             .parameters(LISTED)
             .gives_spelled::<BugList, Snake>()
-            .problems(&[400])
+            .problems(&[400, 404])
             .line(
                 "bugs that meet all conditions: `items`, `total`, `skip` and `limit` (1 to 200, by default 50), each \
                  without its comments and with the beginning of its description. `total_is_exact` is false if more \
-                 than status, severity and category is asked for and at least 10 000 bugs meet it. `q` is words that \
-                 are all in title, description, steps or tags. `sort` is `created_at`, `updated_at`, `severity` or \
+                 than status, severity and category is asked for and at least 10 000 bugs meet it. `q` is at most \
+                 8 words that are all in title, description, steps or tags. `sort` is `created_at`, `updated_at`, `severity` or \
                  `priority`, with `-` the latest, worst or soonest first; by default `-created_at`. Parameters may be \
                  spelled in camelCase too",
                 "0",
@@ -57,7 +55,7 @@ fn documented(path: &'static str, id: &'static str, wrong: &'static str) -> Endp
         .described(id, "Bugs", "Bugs that meet conditions, page by page")
         .parameters(CAMEL_LISTED)
         .gives_spelled::<BugsFound, Camel>()
-        .problems(&[400])
+        .problems(&[400, 404])
         .line(
             "the documented list: `{\"bugs\":[…],\"total\":42,\"skip\":0,\"limit\":50}`, with the conditions of \
              `GET /api/v1/bugs` and names in camelCase",
@@ -186,14 +184,16 @@ fn time(at: &str, text: Option<String>, wrong: &mut Vec<Violation>) -> Option<Ti
 /// The words of a search.
 fn words(text: Option<String>, wrong: &mut Vec<Violation>) -> Vec<String> {
     let Some(text) = text else { return Vec::new() };
-    let mut words = bug_words([text.as_str()]);
-    words.truncate(MOST_SEARCHED_WORDS);
-    if words.is_empty() || text.chars().count() > LONGEST_SEARCH {
-        let found =
-            if words.is_empty() { "no word".to_owned() } else { format!("{} characters", text.chars().count()) };
+    let (words, characters) = (bug_words([text.as_str()]), text.chars().count());
+    if words.is_empty() || characters > LONGEST_SEARCH {
+        let found = if words.is_empty() { "no word".to_owned() } else { format!("{characters} characters") };
         let limit = format!("words of letters and digits, at most {LONGEST_SEARCH} characters");
         let french = format!("des mots de lettres et de chiffres, au plus {LONGEST_SEARCH} caractères");
         wrong.push(Violation::new("?q", found, limit, french));
+    } else if words.len() > MOST_SEARCHED_WORDS {
+        let limit = format!("at most {MOST_SEARCHED_WORDS} words");
+        let french = format!("au plus {MOST_SEARCHED_WORDS} mots");
+        wrong.push(Violation::new("?q", format!("{} words", words.len()), limit, french));
     }
     words
 }
@@ -232,21 +232,13 @@ pub(super) fn skip_of(text: Option<String>, wrong: &mut Vec<Violation>) -> u32 {
     }
 }
 
-/// The page that a query asks for; an empty one where no bugs are kept.
-async fn found(services: &Services, query: &BugQuery) -> Result<BugPage, Problem> {
-    match &services.plant.bugs {
-        Some(parts) => Ok(parts.book.list(query).await?),
-        None => Ok(BugPage { bugs: Vec::new(), total: 0, is_total: true }),
-    }
-}
-
 /// `GET /api/bugs/`: the documented list.
 pub(crate) async fn list_as_documented(
     State(services): State<Arc<Services>>,
     query: Result<Query<BugsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = BugsQuery::read(query)?;
-    let page = found(&services, &query).await?;
+    let page = services.bugs()?.book.list(&query).await?;
     let bugs = page.bugs.iter().map(Bug::listed).collect();
     let list = BugsFound { bugs, total: page.total, skip: query.skip, limit: query.limit.get() };
     Ok(spelled::<Camel>(StatusCode::OK, &list))
@@ -258,7 +250,7 @@ pub(crate) async fn list(
     query: Result<Query<BugsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = BugsQuery::read(query)?;
-    let page = found(&services, &query).await?;
+    let page = services.bugs()?.book.list(&query).await?;
     let items = page.bugs.iter().map(Bug::listed).collect();
     let (total, total_is_exact) = (page.total, page.is_total);
     let list = BugList { items, total, total_is_exact, skip: query.skip, limit: query.limit.get() };

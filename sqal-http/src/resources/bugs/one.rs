@@ -46,8 +46,9 @@ fn read_route<S: Spelling>(path: &'static str, id: &'static str, wrong: &'static
         .gives_spelled::<BugDetails, S>()
         .problems(&[400, 404])
         .line(
-            "one bug with its oldest 200 `comments` and its `attachments`. Viewers see neither internal comments nor \
-             who reported it. `ETag` is its revision",
+            "one bug with its oldest 200 `comments` and its `attachments`; if equal faults were grouped into it, \
+             `group` has the first 100 `device_ids` of the devices that reported one. Viewers see neither internal \
+             comments nor who reported it. `ETag` is its revision",
             "0",
         )
         .good_call(wrong, 400)
@@ -76,6 +77,9 @@ fn change_route<S: Spelling>(path: &'static str, id: &'static str, wrong: &'stat
 /// The most comments that are shown with a bug.
 const MOST_COMMENTS: u16 = 200;
 
+/// The most devices that are named with a bug.
+const MOST_DEVICES: u16 = 100;
+
 /// The id in the path. A text that is no id is refused with what was expected.
 pub(super) fn id_in_path(id: Result<Path<String>, PathRejection>) -> Result<BugId, Problem> {
     let Path(text) = id.map_err(|refused| Problem::not_found(refused.body_text()))?;
@@ -87,7 +91,9 @@ pub(super) fn parsed_id(place: &str, text: &str) -> Result<BugId, Problem> {
     text.parse().map_err(|_| {
         let (limit, french) =
             ("a UUID such as 7f2c1a9e-5b1d-4c3e-8a77-0d9e6f1b2a34", "un UUID : 7f2c1a9e-5b1d-4c3e-8a77-0d9e6f1b2a34");
-        Problem::invalid_query(vec![Violation::new(place, format!("{text:?}"), limit, french)])
+        let mut problem = Problem::invalid_query(vec![Violation::new(place, format!("{text:?}"), limit, french)]);
+        problem.title = "The id in the path is not valid";
+        problem
     })
 }
 
@@ -102,8 +108,10 @@ pub(crate) async fn one<S: Spelling>(
     let bug = book.get(&id).await?;
     let comments = book.comments(&id, sees_all, 0, MOST_COMMENTS).await?;
     let attachments = book.attachments(&id).await?;
+    let devices = if bug.group.is_some() { book.devices(&id, MOST_DEVICES).await? } else { Vec::new() };
     let reporter = if sees_all { reporter(book, &bug).await? } else { None };
-    let details = BugDetails::of(&bug, reporter.as_ref(), &comments, &attachments);
+    let subject = bug.reporter.filter(|_| sees_all);
+    let details = BugDetails::of(&bug, subject, reporter.as_ref(), &devices, &comments, &attachments);
     Ok(tagged(spelled::<S>(StatusCode::OK, &details), &bug))
 }
 

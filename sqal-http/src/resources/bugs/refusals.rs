@@ -2,7 +2,6 @@
 
 use sqal_bugs::BugBookError;
 use sqal_bugs::change::RefusedChange;
-use sqal_protocol::Violation;
 
 use super::input::Written;
 use crate::door::problem::Problem;
@@ -23,15 +22,10 @@ impl Written {
             BugBookError::Unknown { .. } => Problem::not_found(error.to_string()),
             BugBookError::Unreadable { .. } => Problem::record_unreadable(error.to_string()),
             BugBookError::NoBlobs => Problem::not_found("attachments are kept nowhere here"),
-            BugBookError::NoKey => Problem::no_key(vec![Violation::new(
-                self.pointer("reported_by"),
-                "…",
-                "absent: this server has no key",
-                "absent : ce serveur n'a pas de clé",
-            )]),
-            BugBookError::Full { .. } => {
-                let (limit, french) = ("fewer: remove one first", "moins : supprimez-en d'abord");
-                Problem::wrong("", error.to_string(), limit, french)
+            BugBookError::Full { most } => {
+                let limit = format!("at most {most} attachments: remove one first");
+                let french = format!("au plus {most} pièces jointes : supprimez-en une d'abord");
+                Problem::wrong("", "one more attachment", limit, french)
             }
             error => Problem::broken(&error.to_string()),
         }

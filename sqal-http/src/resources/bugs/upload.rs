@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
-use sqal_bugs::attachment::MOST_ATTACHMENT;
+use sqal_bugs::attachment::LARGEST_ATTACHMENT;
 use sqal_protocol::Violation;
 use sqal_protocol::violation::cut;
 
@@ -22,6 +22,8 @@ pub(super) struct Upload {
     /// The media type that the client declares.
     pub(super) declared: Option<String>,
     pub(super) bytes: Vec<u8>,
+    /// Whether a form had the file; otherwise the whole body was the file.
+    pub(super) is_form: bool,
 }
 
 /// Reads the file, whose bytes are counted for its party until the [`Hold`] is dropped. `name` is
@@ -35,18 +37,18 @@ pub(super) async fn upload(
 ) -> Result<(Upload, Hold), Problem> {
     let media = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let is_form = media.as_deref().is_some_and(is_form);
-    let most = if is_form { MOST_ATTACHMENT + FORM } else { MOST_ATTACHMENT };
+    let most = if is_form { LARGEST_ATTACHMENT + FORM } else { LARGEST_ATTACHMENT };
     let (bytes, hold) = whole_within(&services.door.budget, party, body, most, too_large).await?;
     if !is_form {
         let name = name.ok_or_else(no_name)?;
-        return Ok((Upload { name, declared: media, bytes }, hold));
+        return Ok((Upload { name, declared: media, bytes, is_form }, hold));
     }
     if name.is_some() {
         let (limit, french) = ("absent: the form names its file", "absent : le formulaire nomme son fichier");
         return Err(Problem::invalid_query(vec![Violation::new("?name", "a name", limit, french)]));
     }
     let (name, declared, bytes) = of_form(headers, bytes).await?;
-    Ok((Upload { name, declared, bytes }, hold))
+    Ok((Upload { name, declared, bytes, is_form }, hold))
 }
 
 fn is_form(media: &str) -> bool {
@@ -54,7 +56,7 @@ fn is_form(media: &str) -> bool {
 }
 
 fn too_large() -> Problem {
-    Problem::body_too_large(MOST_ATTACHMENT)
+    Problem::body_too_large(LARGEST_ATTACHMENT)
 }
 
 /// The problem of a body without the name of its file.
@@ -85,7 +87,7 @@ async fn of_form(headers: &HeaderMap, bytes: Vec<u8>) -> Result<(String, Option<
         let file_name = field.file_name().ok_or_else(|| one_file("no file"))?.to_owned();
         let declared = field.content_type().map(str::to_owned);
         let bytes = field.bytes().await.map_err(|error| broken_form(&error))?;
-        if bytes.len() > MOST_ATTACHMENT {
+        if bytes.len() > LARGEST_ATTACHMENT {
             return Err(too_large());
         }
         file = Some((file_name, declared, Vec::from(bytes)));

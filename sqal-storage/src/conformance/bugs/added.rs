@@ -28,7 +28,7 @@ pub async fn a_bug_is_added_once(store: &dyn Bugs) {
 
     // A known id, with other content and another group.
     let mut again = Bug { group: Some(group(2)), source: BugSource::Import, ..first.clone() };
-    again.content.title = "Another title".to_owned();
+    "Another title".clone_into(&mut again.content.title);
     for again in [&again, &first, &plain_bug(1)] {
         assert_eq!(add(store, again).await, AddedBug::Known, "{LAW}: its id is known");
         assert_bug(store, LAW, &first, &[report_of(&first)]).await;

@@ -182,7 +182,7 @@ pub async fn each_revision_has_its_entry(store: &dyn Bugs) {
 }
 
 /// Ways to spoil a bug and its entry so that no store may keep them.
-const SPOILS: [fn(&mut Bug, &mut BugEntry); 12] = [
+const SPOILS: [fn(&mut Bug, &mut BugEntry); 14] = [
     |bug, _| bug.content.title = "x".repeat(LARGEST_BUG_TEXT + 1),
     |bug, _| bug.content.description = "é".repeat(LARGEST_BUG_TEXT / 2 + 1),
     |bug, _| bug.content.reproduction_steps = "x".repeat(LARGEST_BUG_TEXT + 1),
@@ -196,6 +196,9 @@ const SPOILS: [fn(&mut Bug, &mut BugEntry); 12] = [
     |_, entry| entry.body = "é".repeat(2 * LARGEST_BUG_TEXT + 1),
     |_, entry| entry.bug = id(999),
     |_, entry| entry.revision += 1,
+    // The status of the bug that is added or that stays, and the status before.
+    |_, entry| entry.to = BugStatus::InProgress,
+    |_, entry| entry.from = Some(BugStatus::Closed),
 ];
 
 /// Laws 1 and 3: a bug or an entry that cannot be stored is refused, and nothing has changed.
@@ -222,6 +225,9 @@ pub async fn a_refused_bug_changes_nothing(store: &dyn Bugs) {
         let (bug, entry) = (Bug { revision, ..new.clone() }, BugEntry { revision, ..report_of(&new) });
         assert_refused(&format!("law 1: adding revision {revision}"), store.add_bug(&bug, &entry).await);
     }
+    let (bug, entry) = next(&known, 50, BugStatus::Resolved);
+    let as_if_added = BugEntry { from: None, ..entry };
+    assert_refused("law 4: a change that tells no status before", store.change_bug(&bug, &as_if_added).await);
     assert_bug(store, "law 3: what is refused changes nothing", &known, &[report_of(&known)]).await;
     assert_eq!(read(store, &new.id).await, None, "law 1: what is refused is not stored");
     assert_eq!(entries(store, &new.id).await, [], "law 1: what is refused has no entry");

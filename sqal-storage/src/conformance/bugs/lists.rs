@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::history::Dice;
 use super::{assert_refused, at, follow, list, most, name, next, plain_bug, put};
 use crate::Bugs;
-use crate::bugs::{Bug, BugOrder, BugPriority, BugQuery, BugSeverity, BugSort, BugStatus, MOST_SKIPPED};
+use crate::bugs::{Bug, BugId, BugOrder, BugPriority, BugQuery, BugSeverity, BugSort, BugStatus, MOST_SKIPPED};
 
 const CATEGORIES: [&str; 3] = ["sensor", "Sensor", "réseau"];
 const DEVICES: [&str; 3] = ["ESP32_1", "ESP32_10", "esp32_1"];
@@ -88,7 +88,7 @@ fn single_conditions() -> Vec<BugQuery> {
 }
 
 /// Whether a value meets a condition.
-fn is_met<T: PartialEq>(asked: Option<T>, value: Option<T>) -> bool {
+fn is_met<T: PartialEq + Copy>(asked: Option<T>, value: Option<T>) -> bool {
     asked.is_none() || asked == value
 }
 
@@ -209,4 +209,47 @@ pub async fn a_list_is_in_its_order_page_by_page(store: &dyn Bugs) {
     assert_refused("law 7: a list that passes over too many bugs", store.bugs(&too_far).await);
     let ids: BTreeSet<_> = all.iter().map(|bug| bug.id).collect();
     assert_eq!(ids.len(), all.len(), "the bugs of the law have an id each");
+}
+
+async fn after(store: &dyn Bugs, after: Option<&BugId>, limit: u16) -> Vec<Bug> {
+    store.bugs_after(after, limit).await.expect("the store answers")
+}
+
+/// Law 7: all bugs are read once each, in the order of their ids, page by page, whatever their
+/// times are, and as they are now.
+///
+/// # Panics
+///
+/// If the store breaks the law.
+pub async fn all_bugs_are_read_in_the_order_of_their_ids(store: &dyn Bugs) {
+    const LAW: &str = "law 7: all bugs are read once each, in the order of their ids";
+    assert_eq!(after(store, None, 10).await, [], "{LAW}: of an empty store");
+    let mut dice = Dice::new(777);
+    // They are added in another order, and many have one time.
+    let mut all: Vec<Bug> = (0..25).map(|number| any_bug(&mut dice, number * 7 % 25)).collect();
+    for bug in &all {
+        put(store, bug).await;
+    }
+    all.sort_by_key(|bug| bug.id);
+    let (closed, entry) = next(&all[3], 9_600_000, BugStatus::Closed);
+    follow(store, &(closed.clone(), entry)).await;
+    all[3] = closed;
+    let removed = all.remove(12);
+    assert!(store.remove_bug(&removed.id).await.expect("the store answers"), "law 9: {} is removed", removed.id);
+    for limit in [1_u16, 4, 24, 100] {
+        let (mut pages, mut last) = (Vec::new(), None);
+        loop {
+            let page = after(store, last.as_ref(), limit).await;
+            assert!(page.len() <= usize::from(limit), "{LAW}: a page has more bugs than {limit}");
+            let Some(bug) = page.last() else { break };
+            assert!(pages.len() <= all.len(), "{LAW}: a bug is read again and again");
+            last = Some(bug.id);
+            pages.extend(page);
+        }
+        assert!(pages == all, "{LAW}, page by page of {limit}");
+    }
+    // An id between two bugs, or of no bug, is a place too.
+    assert!(after(store, Some(&removed.id), 100).await == all[12..], "{LAW}: after a bug that was removed");
+    assert_eq!(after(store, Some(&BugId::from_bytes([0xff; 16])), 100).await, [], "{LAW}: after the last");
+    assert_eq!(after(store, None, 0).await, [], "{LAW}: a limit of 0");
 }

@@ -34,7 +34,10 @@ pub use changes::{
 pub use counts::{
     days_are_counted_by_slots, sums_equal_a_recount_after_any_history, sums_equal_a_recount_when_tasks_change_at_once,
 };
-pub use lists::{a_list_has_what_meets_its_conditions, a_list_is_in_its_order_page_by_page};
+pub use lists::{
+    a_list_has_what_meets_its_conditions, a_list_is_in_its_order_page_by_page,
+    all_bugs_are_read_in_the_order_of_their_ids,
+};
 pub use occurrences::{occurrences_add_up_in_any_order, occurrences_of_tasks_at_once_add_up};
 pub use removal::a_bug_that_was_removed_is_gone;
 pub use searched::bugs_are_found_by_their_words;
@@ -296,6 +299,7 @@ macro_rules! bugs_conformance {
             attachments_are_there_until_they_are_removed
             a_list_has_what_meets_its_conditions
             a_list_is_in_its_order_page_by_page
+            all_bugs_are_read_in_the_order_of_their_ids
             bugs_are_found_by_their_words
             sums_equal_a_recount_after_any_history
             sums_equal_a_recount_when_tasks_change_at_once

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqal_core::DeviceId;
 
 use super::history::Dice;
-use super::{assert_bug, at, group, group_key, list, most, name, next, of_group, plain_bug, put, report_of};
+use super::{assert_bug, at, group, group_key, id, list, most, name, next, of_group, plain_bug, put, report_of};
 use crate::Bugs;
 use crate::bugs::{Bug, BugEntry, BugGroup, BugQuery, BugStatus, Occurrences};
 
@@ -26,6 +26,16 @@ impl Counted {
 
     fn group(&self) -> &BugGroup {
         self.bug.group.as_ref().expect("a group")
+    }
+
+    /// Panics unless the store names the devices that were counted, in the order of bytes.
+    async fn assert_devices(&self, store: &dyn Bugs) {
+        const LAW: &str = "law 5: each device can be named";
+        let expected: Vec<DeviceId> = self.devices.iter().copied().collect();
+        for limit in [0_u16, 1, 2, 5, 100] {
+            let found = store.bug_devices(&self.bug.id, limit).await.expect("the store answers");
+            assert_eq!(found, expected[..expected.len().min(limit.into())], "{LAW}: the first {limit}");
+        }
     }
 
     /// Adds occurrences in the law's own count.
@@ -89,6 +99,11 @@ pub async fn occurrences_add_up_in_any_order(store: &dyn Bugs) {
         assert_bug(store, LAW, &counted.bug, &counted.history).await;
         let found = store.bug_of_group(&counted.group().key).await.expect("the store answers");
         assert_eq!(found.as_ref(), Some(&counted.bug), "{LAW}: of its group");
+        counted.assert_devices(store).await;
+    }
+    for id in [alone.id, id(999)] {
+        let found = store.bug_devices(&id, 100).await.expect("the store answers");
+        assert_eq!(found, [], "law 5: a bug without occurrences has no devices");
     }
     assert_bug(store, "law 5: a bug without a group has no occurrences", &alone, &[report_of(&alone)]).await;
     let mut listed = list(store, &BugQuery::newest(most(100))).await.bugs;
@@ -123,6 +138,7 @@ pub async fn occurrences_of_tasks_at_once_add_up(store: &dyn Bugs) {
         for (number, counted) in (1..).zip(&all) {
             assert_eq!(of_group(store, number).await.as_ref(), Some(&counted.bug), "{LAW}: after round {round}");
             assert_bug(store, LAW, &counted.bug, &counted.history).await;
+            counted.assert_devices(store).await;
         }
     }
 }

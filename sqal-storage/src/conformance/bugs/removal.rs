@@ -54,6 +54,8 @@ async fn assert_all_is_gone(store: &dyn Bugs, bug: &Bug, next: &(Bug, BugEntry))
     let found = store.count_occurrences(&group_key(1), &seen()).await.expect("the store answers");
     assert_eq!(found, None, "{LAW}: occurrences of its group");
     assert_eq!(entries(store, &bug.id).await, [], "{LAW}: its entries");
+    let devices = store.bug_devices(&bug.id, 100).await.expect("the store answers");
+    assert_eq!(devices, [], "{LAW}: its devices");
     assert_eq!(comments(store, bug).await, [], "{LAW}: its comments");
     assert_eq!(attachments(store, bug).await, [], "{LAW}: its attachments");
     assert!(!names(store, "own 10").await, "{LAW}: its blob is named");
@@ -75,7 +77,7 @@ pub async fn a_bug_that_was_removed_is_gone(store: &dyn Bugs) {
     let sensor_bug = |number: u8| {
         let mut bug = Bug { group: Some(group(number)), ..plain_bug(number.into()) };
         bug.content.category = Some(name("sensor"));
-        bug.content.title = "Only sensors are found".to_owned();
+        "Only sensors are found".clone_into(&mut bug.content.title);
         bug
     };
     let bug = sensor_bug(1);

@@ -1,6 +1,6 @@
 //! The law of [`Bugs`] about searching: bugs are found by their words (law 7).
 
-use super::{follow, list, most, name, next, plain_bug, put};
+use super::{assert_refused, follow, list, most, name, next, plain_bug, put};
 use crate::Bugs;
 use crate::bugs::{Bug, BugId, BugQuery, BugSeverity, BugStatus, LONGEST_BUG_WORD, MOST_BUG_WORDS};
 
@@ -82,21 +82,25 @@ pub async fn bugs_are_found_by_their_words(store: &dyn Bugs) {
         // What has no words asks for nothing.
         (&[], &[1, 2, 3, 4, 5, 6]),
         (&["", "%", "_ - '"], &[1, 2, 3, 4, 5, 6]),
-        // A word is cut to its longest length, and a bug has its first words.
+        // A word is cut to its longest length. Of a long description the first words count, and the
+        // other texts and the tags all.
         (&[other_end.as_str()], &[5]),
         (&[shorter], &[]),
-        (&["word498"], &[4]),
-        (&["word499"], &[]),
-        (&["tagged"], &[]),
+        (&["word496"], &[4]),
+        (&["word497"], &[]),
+        (&["tagged"], &[4]),
         (&["many", "word0"], &[4]),
     ];
     for (words, numbers) in cases {
         assert_found(store, &with(words), numbers).await;
     }
-    // Eight different words count, and the rest is passed over.
-    let eight = ["word1", "WORD1", "word2", "word3", "word4", "word5", "word6", "word7"];
-    assert_found(store, &with(&[&eight[..], &["word8", "absent"]].concat()), &[4]).await;
-    assert_found(store, &with(&[&eight[..], &["absent", "word8"]].concat()), &[]).await;
+    // Eight different words are searched, and one more is refused, also in one text.
+    let most = ["word1", "WORD1", "word2", "word3", "word4", "word5", "word6 word7", "word8", "%"];
+    assert_found(store, &with(&most), &[4]).await;
+    let (more, in_one) = ([&most[..], &["word9"]].concat(), most.join(" ") + " word9");
+    for words in [&more[..], &[in_one.as_str()]] {
+        assert_refused("law 7: a search for more words than there may be", store.bugs(&with(words)).await);
+    }
     current_words_are_searched(store, &first, &rest[0]).await;
 }
 
@@ -104,7 +108,7 @@ pub async fn bugs_are_found_by_their_words(store: &dyn Bugs) {
 /// of the second.
 async fn current_words_are_searched(store: &dyn Bugs, first: &Bug, second: &Bug) {
     let (mut after, entry) = next(first, 5, BugStatus::Resolved);
-    after.content.title = "Lampe éteinte".to_owned();
+    "Lampe éteinte".clone_into(&mut after.content.title);
     after.content.tags = [name("chaud")].into();
     after.content.severity = BugSeverity::Critical;
     follow(store, &(after, entry)).await;

@@ -6,20 +6,14 @@ use std::ops::Range;
 use sqal_core::Timestamp;
 
 use super::Tracked;
-use crate::bugs::{BUG_SLOT_MICROS, Bug, BugDay, BugEntry, BugId, BugStatus, BugSummary};
+use crate::bugs::{Bug, BugDay, BugId, BugStep, BugSummary, bug_slot as slot};
 use crate::memory::count;
 
 /// What happened to a bug at a time.
 #[derive(Clone, Copy, PartialEq)]
 enum Happened {
     Created,
-    Ended,
-    Reopened,
-}
-
-/// The number of the slot in which a time is.
-const fn slot(time: Timestamp) -> i64 {
-    time.micros().div_euclid(BUG_SLOT_MICROS)
+    Changed(BugStep),
 }
 
 /// The time from the report to the end, in microseconds, if the bug is ended.
@@ -27,17 +21,10 @@ fn ended_after(bug: &Bug) -> Option<u64> {
     bug.ended_at.map(|end| u64::try_from(end.micros() - bug.created_at.micros()).unwrap_or_default())
 }
 
-fn happened_by(entry: &BugEntry) -> Option<Happened> {
-    match (entry.from.is_some_and(BugStatus::is_ended), entry.to.is_ended()) {
-        (false, true) => Some(Happened::Ended),
-        (true, false) => Some(Happened::Reopened),
-        _ => None,
-    }
-}
-
 /// What happened to a bug, each with its slot.
 fn happened(tracked: &Tracked) -> impl Iterator<Item = (Happened, i64)> {
-    let of_entries = tracked.entries.iter().filter_map(|entry| Some((happened_by(entry)?, slot(entry.at))));
+    let of_entries =
+        tracked.entries.iter().filter_map(|entry| Some((Happened::Changed(entry.step()?), slot(entry.at))));
     std::iter::once((Happened::Created, slot(tracked.bug.created_at))).chain(of_entries)
 }
 
@@ -52,8 +39,8 @@ pub(super) fn summary<'a>(all: impl Iterator<Item = &'a Tracked>, span: &Range<T
         for (what, _) in happened(tracked).filter(|(_, slot)| span.contains(slot)) {
             match what {
                 Happened::Created => summary.created += 1,
-                Happened::Ended => summary.ended += 1,
-                Happened::Reopened => {}
+                Happened::Changed(BugStep::Ended) => summary.ended += 1,
+                Happened::Changed(BugStep::Reopened) => {}
             }
         }
     }
@@ -70,9 +57,9 @@ fn day(all: &BTreeMap<BugId, Tracked>, span: &Range<i64>) -> BugDay {
         let events = all.values().flat_map(happened);
         count(events.filter(|(of, slot)| *of == what && within.contains(slot)).count())
     };
-    let [created, ended, reopened] =
-        [Happened::Created, Happened::Ended, Happened::Reopened].map(|what| number(what, span));
-    let until_end = |what: Happened| number(what, &(i64::MIN..span.end));
+    let all_kinds = [Happened::Created, Happened::Changed(BugStep::Ended), Happened::Changed(BugStep::Reopened)];
+    let [created, ended, reopened] = all_kinds.map(|what| number(what, span));
+    let [created_until, ended_until, reopened_until] = all_kinds.map(|what| number(what, &(i64::MIN..span.end)));
     let ended_in_it = |tracked: &&Tracked| tracked.bug.ended_at.is_some_and(|end| span.contains(&slot(end)));
     let mut times: Vec<u64> =
         all.values().filter(ended_in_it).filter_map(|tracked| ended_after(&tracked.bug)).collect();
@@ -81,7 +68,7 @@ fn day(all: &BTreeMap<BugId, Tracked>, span: &Range<i64>) -> BugDay {
         created,
         ended,
         reopened,
-        open: (until_end(Happened::Created) + until_end(Happened::Reopened)).saturating_sub(until_end(Happened::Ended)),
+        open: (created_until + reopened_until).saturating_sub(ended_until),
         median_micros: nearest_rank(&times, 50),
         ninetieth_micros: nearest_rank(&times, 90),
     }

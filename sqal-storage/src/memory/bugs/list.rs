@@ -2,15 +2,12 @@
 
 use std::cmp::Ordering;
 
-use sqal_core::Name;
-
-use crate::bugs::{Bug, BugPage, BugQuery, BugSort, COUNTED_BUGS, MOST_SEARCHED_WORDS, bug_words};
+use crate::bugs::{Bug, BugPage, BugQuery, BugSort, COUNTED_BUGS};
 use crate::memory::count;
 
 /// The page of the bugs that a query asks for.
 pub(super) fn page<'a>(bugs: impl Iterator<Item = &'a Bug>, query: &BugQuery) -> BugPage {
-    let mut words = bug_words(query.words.iter().map(String::as_str));
-    words.truncate(MOST_SEARCHED_WORDS);
+    let words = query.searched_words();
     let mut found: Vec<&Bug> = bugs.filter(|bug| meets(bug, query) && has_words(bug, &words)).collect();
     found.sort_by(|a, b| {
         if query.order.is_descending { compare(query.order.by, b, a) } else { compare(query.order.by, a, b) }
@@ -43,9 +40,7 @@ fn has_words(bug: &Bug, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }
-    let content = &bug.content;
-    let texts = [&content.title, &content.description, &content.reproduction_steps].map(String::as_str);
-    let known = bug_words(texts.into_iter().chain(content.tags.iter().map(Name::as_str)));
+    let known = bug.content.words();
     words.iter().all(|word| known.contains(word))
 }
 
@@ -66,7 +61,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::num::NonZeroU16;
 
-    use sqal_core::Timestamp;
+    use sqal_core::{Name, Timestamp};
 
     use super::*;
     use crate::bugs::{BugContent, BugId, BugLinks, BugPriority, BugSeverity, BugSource, BugStatus};

@@ -4,7 +4,7 @@ mod counts;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 use async_trait::async_trait;
 use sqal_core::{DeviceId, Timestamp};
@@ -13,7 +13,7 @@ use super::{MemoryStore, count};
 use crate::blobs::BlobId;
 use crate::bugs::{
     AddedBug, BesideId, Bug, BugAttachment, BugCategory, BugComment, BugDay, BugEntry, BugGroup, BugId, BugPage,
-    BugQuery, BugSummary, GroupKey, MOST_BUG_DAYS, MOST_SKIPPED, Occurrences,
+    BugQuery, BugSummary, GroupKey, MOST_BUG_DAYS, Occurrences,
 };
 use crate::{Bugs, StorageError, StorageErrorKind};
 
@@ -75,17 +75,11 @@ const fn refused() -> StorageError {
     StorageError::new(BACKEND, StorageErrorKind::Refused)
 }
 
-/// Checks that a bug and the entry of its newest revision can be stored together.
-fn check(bug: &Bug, entry: &BugEntry) -> Result<(), StorageError> {
-    bug.check(BACKEND)?;
-    entry.check(BACKEND)?;
-    if (entry.bug, entry.revision) == (bug.id, bug.revision) { Ok(()) } else { Err(refused()) }
-}
-
 #[async_trait]
 impl Bugs for MemoryStore {
     async fn add_bug(&self, bug: &Bug, entry: &BugEntry) -> Result<AddedBug, StorageError> {
-        check(bug, entry)?;
+        entry.check_with(bug, BACKEND)?;
+        entry.check_after(None, BACKEND)?;
         if bug.revision != 1 {
             return Err(refused());
         }
@@ -114,11 +108,12 @@ impl Bugs for MemoryStore {
     }
 
     async fn change_bug(&self, bug: &Bug, entry: &BugEntry) -> Result<bool, StorageError> {
-        check(bug, entry)?;
+        entry.check_with(bug, BACKEND)?;
         let mut kept = self.kept();
         let Some(tracked) = kept.bugs.bugs.get_mut(&bug.id) else { return Ok(false) };
         let follows = tracked.bug.revision.checked_add(1) == Some(bug.revision);
         if follows {
+            entry.check_after(Some(tracked.bug.content.status), BACKEND)?;
             tracked.change(bug);
             tracked.entries.push(entry.clone());
         }
@@ -130,6 +125,12 @@ impl Bugs for MemoryStore {
         let Some(tracked) = kept.bugs.of_group_mut(key) else { return Ok(None) };
         tracked.count(seen);
         Ok(Some(tracked.bug.clone()))
+    }
+
+    async fn bug_devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, StorageError> {
+        let kept = self.kept();
+        let devices = kept.bugs.bugs.get(id).into_iter().flat_map(|tracked| &tracked.devices);
+        Ok(devices.take(limit.into()).copied().collect())
     }
 
     async fn bug_entries(&self, id: &BugId, after: u64, limit: u16) -> Result<Vec<BugEntry>, StorageError> {
@@ -190,10 +191,15 @@ impl Bugs for MemoryStore {
     }
 
     async fn bugs(&self, query: &BugQuery) -> Result<BugPage, StorageError> {
-        if query.skip > MOST_SKIPPED {
-            return Err(refused());
-        }
+        query.check(BACKEND)?;
         Ok(list::page(self.kept().bugs.bugs.values().map(|tracked| &tracked.bug), query))
+    }
+
+    async fn bugs_after(&self, after: Option<&BugId>, limit: u16) -> Result<Vec<Bug>, StorageError> {
+        let begin = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        let kept = self.kept();
+        let later = kept.bugs.bugs.range((begin, Bound::Unbounded)).map(|(_, tracked)| &tracked.bug);
+        Ok(later.take(limit.into()).cloned().collect())
     }
 
     async fn bug_summary(&self, span: Range<Timestamp>) -> Result<BugSummary, StorageError> {

@@ -1,14 +1,15 @@
 //! How a list of bugs is asked for: statements that are assembled from fixed pieces, with every
 //! value bound.
 
+use super::marks::{Mark, Way, ways};
 use super::rows::to_bug;
 use super::statements::columns;
 use crate::StorageError;
-use crate::bugs::{BugPage, BugQuery, BugSort, COUNTED_BUGS, MOST_SEARCHED_WORDS, bug_words};
+use crate::bugs::{BugPage, BugQuery, BugSort, COUNTED_BUGS};
 use crate::sql::row::{Row, Value};
 use crate::sql::store::{Assembled, SqlStore};
 
-/// Conditions as they stand after `WHERE`, and their values in the order of their places.
+/// Tables and conditions as they stand after `FROM`, and their values in the order of their places.
 #[derive(Clone, Debug)]
 struct Conditions<'q> {
     text: Assembled,
@@ -16,8 +17,9 @@ struct Conditions<'q> {
 }
 
 impl<'q> Conditions<'q> {
-    fn new() -> Self {
-        Self { text: Assembled::of("true"), values: Vec::new() }
+    /// Begins with a text.
+    fn begin(text: &'static str) -> Self {
+        Self { text: Assembled::of(text), values: Vec::new() }
     }
 
     /// Adds the place of a value, and the value.
@@ -35,29 +37,32 @@ impl<'q> Conditions<'q> {
         }
     }
 
-    /// The conditions that are counted exactly.
-    fn counted(query: &'q BugQuery) -> Self {
-        let mut conditions = Self::new();
-        conditions.and(" AND status = ", query.status.map(|status| status.as_str().into()), "");
-        conditions.and(" AND severity = ", query.severity.map(|severity| severity.as_str().into()), "");
-        conditions.and(" AND category = ", query.category.as_ref().map(Into::into), "");
-        conditions
+    /// Adds the conditions that are counted exactly.
+    fn and_counted(&mut self, query: &'q BugQuery) {
+        self.and(" AND status = ", query.status.map(|status| status.as_str().into()), "");
+        self.and(" AND severity = ", query.severity.map(|severity| severity.as_str().into()), "");
+        self.and(" AND category = ", query.category.as_ref().map(Into::into), "");
     }
 
-    /// All conditions of a query; `words` are its words as they are found.
-    fn of(query: &'q BugQuery, words: &'q [String]) -> Self {
-        let mut conditions = Self::counted(query);
+    /// All conditions of a query with these marks, which are found in this way.
+    fn of(query: &'q BugQuery, marks: &[Mark<'q>], way: Way<'q>) -> Self {
+        let mut conditions = if let Way::From(mark) = way {
+            let mut conditions = Self::begin(mark.source());
+            conditions.bind(mark.text().into());
+            conditions
+        } else {
+            Self::begin("bug_reports WHERE true")
+        };
+        conditions.and_counted(query);
         conditions.and(" AND priority = ", query.priority.map(|priority| priority.as_str().into()), "");
         conditions.and(" AND device_id = ", query.device_id.as_ref().map(Into::into), "");
         conditions.and(" AND firmware_version = ", query.firmware_version.as_ref().map(Into::into), "");
         conditions.and(" AND assignee = ", query.assignee.as_ref().map(Into::into), "");
         conditions.and(" AND created_at >= ", query.from.map(Value::Time), "");
         conditions.and(" AND created_at < ", query.until.map(Value::Time), "");
-        let tagged = " AND id IN (SELECT bug_id FROM sqal_bug_tag WHERE tag = ";
-        conditions.and(tagged, query.tag.as_ref().map(Into::into), ")");
-        for word in words {
-            let with_word = " AND id IN (SELECT bug_id FROM sqal_bug_word WHERE word = ";
-            conditions.and(with_word, Some(word.as_str().into()), ")");
+        for mark in marks.iter().filter(|mark| way != Way::From(**mark)) {
+            let (before, after) = mark.condition(way);
+            conditions.and(before, Some(mark.text().into()), after);
         }
         conditions
     }
@@ -78,10 +83,9 @@ const fn order(by: BugSort, is_descending: bool) -> &'static str {
 }
 
 /// The statement of a page.
-fn page<'q>(query: &BugQuery, conditions: &Conditions<'q>) -> Conditions<'q> {
-    let begin = concat!("SELECT ", columns!(), " FROM bug_reports WHERE ");
-    let mut page = conditions.clone();
-    page.text = conditions.text.after(begin);
+fn page<'q>(query: &'q BugQuery, marks: &[Mark<'q>], way: Way<'q>) -> Conditions<'q> {
+    let mut page = Conditions::of(query, marks, way);
+    page.text = page.text.after(concat!("SELECT ", columns!(), " FROM "));
     page.and(order(query.order.by, query.order.is_descending), Some(query.limit.into()), "");
     page.and(" OFFSET ", Some(u64::from(query.skip).into()), "");
     page
@@ -89,25 +93,30 @@ fn page<'q>(query: &BugQuery, conditions: &Conditions<'q>) -> Conditions<'q> {
 
 /// The statement of the total, which is at most one more than [`COUNTED_BUGS`] if it is counted bug
 /// by bug.
-fn total<'q>(query: &'q BugQuery, conditions: &Conditions<'q>) -> Conditions<'q> {
+fn total<'q>(query: &'q BugQuery, marks: &[Mark<'q>], way: Way<'q>) -> Conditions<'q> {
     if query.is_counted() {
-        let begin = "SELECT CAST(coalesce(sum(bugs), 0) AS bigint) FROM bug_metrics WHERE measure = 'current' AND ";
-        let mut total = Conditions::counted(query);
-        total.text = total.text.after(begin);
+        let begin = "SELECT CAST(coalesce(sum(bugs), 0) AS bigint) FROM bug_metrics WHERE measure = 'current'";
+        let mut total = Conditions::begin(begin);
+        total.and_counted(query);
         return total;
     }
-    let mut total = conditions.clone();
-    total.text = conditions.text.after("SELECT count(*) FROM (SELECT id FROM bug_reports WHERE ");
+    let mut total = Conditions::of(query, marks, way);
+    total.text = total.text.after("SELECT count(*) FROM (SELECT id FROM ");
     total.and(" LIMIT ", Some((COUNTED_BUGS + 1).into()), ") AS counted");
     total
 }
 
+/// The number of bugs, in the order of a list, after which its page is full.
+fn needed(query: &BugQuery) -> u64 {
+    u64::from(query.skip) + u64::from(query.limit.get())
+}
+
 /// A page of bugs.
 pub(super) async fn listed<S: SqlStore>(store: &S, query: &BugQuery) -> Result<BugPage, StorageError> {
-    let mut words = bug_words(query.words.iter().map(String::as_str));
-    words.truncate(MOST_SEARCHED_WORDS);
-    let conditions = Conditions::of(query, &words);
-    let (page, total) = (page(query, &conditions), total(query, &conditions));
+    let words = query.searched_words();
+    let marks = Mark::of(query, &words);
+    let [page_way, total_way] = ways(store, &marks, [needed(query), COUNTED_BUGS + 1]).await?;
+    let (page, total) = (page(query, &marks, page_way), total(query, &marks, total_way));
     let bugs = S::ENGINE.each(store.read_assembled(&page.text, &page.values).await?, to_bug)?;
     let rows = store.read_assembled(&total.text, &total.values).await?;
     let found: u64 = S::ENGINE.each(rows, |mut row: Row| row.unsigned("count"))?.pop().unwrap_or_default();
@@ -117,14 +126,19 @@ pub(super) async fn listed<S: SqlStore>(store: &S, query: &BugQuery) -> Result<B
 
 #[cfg(all(test, feature = "sqlite"))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeSet;
     use std::num::NonZeroU16;
 
     use sqal_core::{Name, Timestamp};
 
     use super::*;
-    use crate::SqliteStore;
-    use crate::bugs::{BugOrder, BugSeverity, BugStatus};
+    use crate::bugs::{
+        AddedBug, Bug, BugContent, BugEntry, BugId, BugLinks, BugOrder, BugPriority, BugSeverity, BugSource, BugStatus,
+    };
     use crate::sqlite::SqliteConfig;
+    use crate::{Bugs, SqliteStore};
 
     async fn store() -> (tempfile::TempDir, SqliteStore) {
         let folder = tempfile::tempdir().unwrap();
@@ -134,8 +148,10 @@ mod tests {
 
     /// The steps in which SQLite reads a page.
     async fn steps(store: &SqliteStore, query: &BugQuery) -> Vec<String> {
-        let words = bug_words(query.words.iter().map(String::as_str));
-        let page = page(query, &Conditions::of(query, &words));
+        let words = query.searched_words();
+        let marks = Mark::of(query, &words);
+        let [way] = ways(store, &marks, [needed(query)]).await.unwrap();
+        let page = page(query, &marks, way);
         let explained = page.text.after("EXPLAIN QUERY PLAN ");
         let rows = store.read_assembled(&explained, &page.values).await.unwrap();
         let step = |mut row: Row| {
@@ -149,6 +165,55 @@ mod tests {
 
     fn newest() -> BugQuery {
         BugQuery::newest(NonZeroU16::new(50).unwrap())
+    }
+
+    /// The first bugs for these words, the newest first.
+    fn first_with(words: &[&str]) -> BugQuery {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        BugQuery { words, ..BugQuery::newest(NonZeroU16::new(5).unwrap()) }
+    }
+
+    /// The bug with this number: all have the word `line`, every second is tagged `night`, and
+    /// every twentieth has the word `rare`.
+    fn bug(number: u8) -> Bug {
+        let at = Timestamp::from_micros(i64::from(number / 3)).unwrap();
+        let tags = if number % 2 == 0 { BTreeSet::from([Name::new("night").unwrap()]) } else { BTreeSet::new() };
+        Bug {
+            id: BugId::from_bytes([number.wrapping_mul(37); 16]),
+            revision: 1,
+            source: BugSource::Person,
+            reporter: None,
+            created_at: at,
+            updated_at: at,
+            ended_at: None,
+            reopened: 0,
+            content: BugContent {
+                title: if number % 20 == 0 { "a rare line" } else { "a line" }.to_owned(),
+                description: String::new(),
+                reproduction_steps: String::new(),
+                severity: BugSeverity::ALL[usize::from(number % 4)],
+                priority: BugPriority::Low,
+                category: None,
+                status: BugStatus::Open,
+                tags,
+                assignee: None,
+                watchers: BTreeSet::new(),
+                links: BugLinks::default(),
+            },
+            group: None,
+        }
+    }
+
+    /// A store with 60 bugs.
+    async fn filled() -> (tempfile::TempDir, SqliteStore) {
+        let (folder, store) = store().await;
+        for number in 0..60 {
+            let bug = bug(number);
+            let (by, to, body) = (Name::new("marie").unwrap(), bug.content.status, "{}".to_owned());
+            let entry = BugEntry { bug: bug.id, revision: 1, at: bug.created_at, by, from: None, to, body };
+            assert_eq!(store.add_bug(&bug, &entry).await.unwrap(), AddedBug::New);
+        }
+        (folder, store)
     }
 
     #[tokio::test]
@@ -189,6 +254,54 @@ mod tests {
         assert_eq!((searched("sqal_bug_word"), searched("sqal_bug_tag")), (2, 1), "{steps:#?}");
     }
 
+    #[tokio::test]
+    async fn a_list_of_a_common_word_is_read_in_its_order_and_of_a_rare_word_by_the_bugs_that_have_it() {
+        let (_folder, store) = filled().await;
+        let is_sorted = |steps: &[String]| steps.iter().any(|step| step.contains("TEMP B-TREE"));
+        let tag = Name::new("night").ok();
+        for query in [first_with(&["line"]), BugQuery { tag, ..first_with(&["line"]) }] {
+            let steps = steps(&store, &query).await;
+            assert!(steps[0].starts_with("SCAN bug_reports USING INDEX bug_reports_created"), "{steps:#?}");
+            assert!(!is_sorted(&steps), "{steps:#?}");
+        }
+        for words in [&["rare"][..], &["line", "rare"], &["absent", "line"]] {
+            let steps = steps(&store, &BugQuery { tag, ..first_with(words) }).await;
+            assert!(steps[0].starts_with("SEARCH sqal_bug_word"), "{steps:#?}");
+            assert!(is_sorted(&steps) && !steps.iter().any(|step| step.contains("SCAN bug_reports")), "{steps:#?}");
+        }
+        // The more bugs are passed over, the longer is the way in the order.
+        let far = BugQuery { skip: 1000, ..first_with(&["line"]) };
+        assert!(steps(&store, &far).await[0].starts_with("SEARCH sqal_bug_word"));
+    }
+
+    #[tokio::test]
+    async fn each_way_finds_the_same_bugs() {
+        let (_folder, store) = filled().await;
+        let order = BugOrder { by: BugSort::Severity, is_descending: false };
+        let tag = Name::new("night").ok();
+        let queries = [
+            BugQuery { tag, ..first_with(&["line"]) },
+            BugQuery { tag, order, skip: 2, ..first_with(&["line", "a"]) },
+            BugQuery { severity: Some(BugSeverity::Low), order, ..first_with(&["line"]) },
+            BugQuery { tag, ..first_with(&["rare"]) },
+            first_with(&["line", "absent"]),
+        ];
+        for query in &queries {
+            let words = query.searched_words();
+            let marks = Mark::of(query, &words);
+            let expected = store.bugs(query).await.unwrap();
+            let by_mark = marks.iter().map(|mark| Way::From(*mark));
+            for way in [Way::BySets, Way::InOrder].into_iter().chain(by_mark) {
+                let (page, total) = (page(query, &marks, way), total(query, &marks, way));
+                let rows = store.read_assembled(&page.text, &page.values).await.unwrap();
+                let found: Result<Vec<Bug>, String> = rows.into_iter().map(to_bug).collect();
+                assert_eq!(found.as_ref(), Ok(&expected.bugs), "{way:?}: {query:?}");
+                let mut rows = store.read_assembled(&total.text, &total.values).await.unwrap();
+                assert_eq!(rows.remove(0).unsigned::<u64>("count"), Ok(expected.total), "{way:?}: {query:?}");
+            }
+        }
+    }
+
     /// No text of a caller gets into a statement.
     #[test]
     fn a_statement_has_places_and_no_values() {
@@ -201,12 +314,19 @@ mod tests {
             words: vec![text.to_owned()],
             ..newest()
         };
-        let words = bug_words(query.words.iter().map(String::as_str));
-        let conditions = Conditions::of(&query, &words);
-        for statement in [page(&query, &conditions), total(&query, &conditions)] {
-            let text = statement.text.text();
+        let counted = BugQuery { category: query.category, ..newest() };
+        let words = query.searched_words();
+        let marks = Mark::of(&query, &words);
+        let ways = [Way::BySets, Way::InOrder, Way::From(marks[0]), Way::From(marks[1])];
+        let of_query = ways.into_iter().flat_map(|way| [page(&query, &marks, way), total(&query, &marks, way)]);
+        let of_counted = [page(&counted, &[], Way::BySets), total(&counted, &[], Way::BySets)];
+        for statement in of_query.chain(of_counted) {
+            // What stands in quotes is the name of a measure.
+            let text = statement.text.text().replace("'current'", "");
             assert!(!text.contains("DROP") && !text.contains('\''), "{text}");
             assert_eq!(text.matches('$').count(), statement.values.len(), "{text}");
         }
+        let total = total(&counted, &[], Way::BySets);
+        assert!(total.text.text().contains("FROM bug_metrics") && total.values.len() == 1, "{total:?}");
     }
 }

@@ -7,7 +7,7 @@ use sqal_core::Timestamp;
 use super::rows::{json, status_after, status_before};
 use super::statements;
 use crate::StorageError;
-use crate::bugs::{BUG_SLOT_MICROS, Bug, BugDay, BugSeverity, BugStatus, BugSummary};
+use crate::bugs::{BUG_SLOT_MICROS, Bug, BugDay, BugSeverity, BugStatus, BugStep, BugSummary, bug_slot as slot};
 use crate::sql::row::Row;
 use crate::sql::store::{Engine, SqlRunner};
 
@@ -21,26 +21,16 @@ type Key = (&'static str, i64, &'static str, &'static str, String);
 #[derive(Debug, Default)]
 pub(super) struct Additions(BTreeMap<Key, (i64, i64)>);
 
-/// The number of the slot in which a time is.
-const fn slot(time: Timestamp) -> i64 {
-    time.micros().div_euclid(BUG_SLOT_MICROS)
-}
-
 /// The beginning of the slot in which a time is.
 pub(super) fn slot_begins(time: Timestamp) -> Timestamp {
     Timestamp::from_micros(slot(time).saturating_mul(BUG_SLOT_MICROS)).unwrap_or(time)
 }
 
-/// The measure of a change of the status.
-const fn measure(before: Option<BugStatus>, after: BugStatus) -> Option<&'static str> {
-    let was_ended = match before {
-        Some(status) => status.is_ended(),
-        None => false,
-    };
-    match (was_ended, after.is_ended()) {
-        (false, true) => Some("ended"),
-        (true, false) => Some("reopened"),
-        _ => None,
+/// The measure that counts a step.
+const fn measure(step: BugStep) -> &'static str {
+    match step {
+        BugStep::Ended => "ended",
+        BugStep::Reopened => "reopened",
     }
 }
 
@@ -66,10 +56,10 @@ impl Additions {
         self.add(("created", slot(at), "", "", String::new()), times, 0);
     }
 
-    /// Counts a change of the status, or takes it back.
-    pub(super) fn change(&mut self, before: Option<BugStatus>, after: BugStatus, at: Timestamp, times: i64) {
-        if let Some(measure) = measure(before, after) {
-            self.add((measure, slot(at), "", "", String::new()), times, 0);
+    /// Counts a step of a bug, if a change was one, or takes it back.
+    pub(super) fn step(&mut self, step: Option<BugStep>, at: Timestamp, times: i64) {
+        if let Some(step) = step {
+            self.add((measure(step), slot(at), "", "", String::new()), times, 0);
         }
     }
 
@@ -77,7 +67,7 @@ impl Additions {
     pub(super) fn take_back(&mut self, mut row: Row) -> Result<(), String> {
         let at = row.time("changed_at")?;
         let (before, after) = (status_before(&mut row)?, status_after(&mut row)?);
-        self.change(before, after, at, -1);
+        self.step(BugStep::between(before, after), at, -1);
         Ok(())
     }
 
@@ -144,7 +134,8 @@ pub(super) fn to_days(engine: Engine, rows: Vec<Row>, bounds: &[Timestamp]) -> R
             "ended" => day.ended = value,
             "reopened" => day.reopened = value,
             "median" => day.median_micros = Some(value),
-            _ => day.ninetieth_micros = Some(value),
+            "ninetieth" => day.ninetieth_micros = Some(value),
+            other => return Err(format!("measure is {other:?}: no such measure was asked for")),
         }
         Ok(())
     };
@@ -156,4 +147,27 @@ pub(super) fn to_days(engine: Engine, rows: Vec<Row>, bounds: &[Timestamp]) -> R
     }
     days.pop();
     Ok(days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StorageErrorKind;
+    use crate::sql::row::Cell;
+
+    fn row(measure: &str, place: i64) -> Row {
+        Row::new(vec![Cell::Text(measure.to_owned()), Cell::Int(place), Cell::Int(7)])
+    }
+
+    #[test]
+    fn a_measure_or_a_day_that_was_not_asked_for_is_damage() {
+        let bounds = [0, BUG_SLOT_MICROS].map(|micros| Timestamp::from_micros(micros).unwrap());
+        let days = |rows: Vec<Row>| to_days(Engine::Sqlite, rows, &bounds);
+        let read = days(vec![row("ninetieth", 0), row("median", 0)]).unwrap();
+        assert_eq!(read, [BugDay { median_micros: Some(7), ninetieth_micros: Some(7), ..BugDay::default() }]);
+        for (damaged, said) in [(row("nintieth", 0), "measure is \"nintieth\""), (row("median", 2), "place is 2")] {
+            let kind = days(vec![damaged]).unwrap_err().kind;
+            assert!(matches!(&kind, StorageErrorKind::Corrupt(what) if what.starts_with(said)), "{kind:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! [`Bugs`] over SQL, for both engines.
 
 mod list;
+mod marks;
 mod metrics;
 mod rows;
 mod schema;
@@ -17,7 +18,7 @@ use super::store::{Sql, SqlRunner, SqlStore, SqlTransaction};
 use crate::blobs::BlobId;
 use crate::bugs::{
     AddedBug, BesideId, Bug, BugAttachment, BugCategory, BugComment, BugContent, BugDay, BugEntry, BugId, BugPage,
-    BugQuery, BugStatus, BugSummary, Bugs, GroupKey, MOST_BUG_DAYS, MOST_SKIPPED, Occurrences, bug_words,
+    BugQuery, BugStatus, BugSummary, Bugs, GroupKey, MOST_BUG_DAYS, Occurrences,
 };
 use crate::{StorageError, StorageErrorKind};
 use metrics::{Additions, given_days, slot_begins, to_days, to_summary};
@@ -27,22 +28,15 @@ use rows::{Written, json, to_attachment, to_bug, to_comment, to_entry};
 pub(crate) use schema::BUGS_IN_POSTGRES;
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::BUGS_IN_SQLITE;
+pub(crate) use schema::NAMES_WITHOUT_PREFIX;
 
 const fn refused<S: SqlStore>() -> StorageError {
     StorageError::new(S::ENGINE.backend(), StorageErrorKind::Refused)
 }
 
-/// Checks that a bug and the entry of its newest revision can be stored together.
-fn check<S: SqlStore>(bug: &Bug, entry: &BugEntry) -> Result<(), StorageError> {
-    bug.check(S::ENGINE.backend())?;
-    entry.check(S::ENGINE.backend())?;
-    if (entry.bug, entry.revision) == (bug.id, bug.revision) { Ok(()) } else { Err(refused::<S>()) }
-}
-
-/// The words by which a bug is found.
+/// The words by which a bug is found, in their order.
 fn words_of(content: &BugContent) -> BTreeSet<String> {
-    let texts = [&content.title, &content.description, &content.reproduction_steps].map(String::as_str);
-    bug_words(texts.into_iter().chain(content.tags.iter().map(Name::as_str))).into_iter().collect()
+    content.words().into_iter().collect()
 }
 
 /// Adds the words of a bug, in their order.
@@ -137,7 +131,8 @@ async fn add_devices(runner: &mut dyn SqlRunner, id: &str, devices: &BTreeSet<De
 #[async_trait]
 impl<S: SqlStore> Bugs for S {
     async fn add_bug(&self, bug: &Bug, entry: &BugEntry) -> Result<AddedBug, StorageError> {
-        check::<S>(bug, entry)?;
+        entry.check_with(bug, S::ENGINE.backend())?;
+        entry.check_after(None, S::ENGINE.backend())?;
         if bug.revision != 1 {
             return Err(refused::<S>());
         }
@@ -156,7 +151,7 @@ impl<S: SqlStore> Bugs for S {
         let mut additions = Additions::default();
         additions.bug(bug, bug.created_at, 1);
         additions.report(bug.created_at, 1);
-        additions.change(entry.from, entry.to, entry.at, 1);
+        additions.step(entry.step(), entry.at, 1);
         additions.write(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(AddedBug::New)
@@ -171,7 +166,7 @@ impl<S: SqlStore> Bugs for S {
     }
 
     async fn change_bug(&self, bug: &Bug, entry: &BugEntry) -> Result<bool, StorageError> {
-        check::<S>(bug, entry)?;
+        entry.check_with(bug, S::ENGINE.backend())?;
         let (written, id) = (Written::of(bug), bug.id.to_string());
         let mut transaction = self.begin().await?;
         let found = transaction.run(statements::TO_CHANGE, &[id.as_str().into(), bug.revision.into()]).await?;
@@ -179,6 +174,11 @@ impl<S: SqlStore> Bugs for S {
             transaction.commit().await?;
             return Ok(false);
         };
+        if let Err(error) = entry.check_after(Some(before.content.status), S::ENGINE.backend()) {
+            // Nothing was changed: a commit keeps the connection.
+            transaction.commit().await?;
+            return Err(error);
+        }
         if transaction.run(statements::CHANGE, &written.of_change(bug)).await?.is_empty() {
             transaction.commit().await?;
             return Ok(false);
@@ -188,7 +188,7 @@ impl<S: SqlStore> Bugs for S {
         let mut additions = Additions::default();
         additions.bug(&before, before.created_at, -1);
         additions.bug(bug, before.created_at, 1);
-        additions.change(entry.from, entry.to, entry.at, 1);
+        additions.step(entry.step(), entry.at, 1);
         additions.write(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(true)
@@ -209,6 +209,12 @@ impl<S: SqlStore> Bugs for S {
         let counted = S::ENGINE.each(rows, to_bug)?.pop();
         transaction.commit().await?;
         Ok(counted)
+    }
+
+    async fn bug_devices(&self, id: &BugId, limit: u16) -> Result<Vec<DeviceId>, StorageError> {
+        let id = id.to_string();
+        let rows = self.read(statements::DEVICES, &[id.as_str().into(), limit.into()]).await?;
+        S::ENGINE.each(rows, |mut row| row.name("device_id"))
     }
 
     async fn bug_entries(&self, id: &BugId, after: u64, limit: u16) -> Result<Vec<BugEntry>, StorageError> {
@@ -275,10 +281,14 @@ impl<S: SqlStore> Bugs for S {
     }
 
     async fn bugs(&self, query: &BugQuery) -> Result<BugPage, StorageError> {
-        if query.skip > MOST_SKIPPED {
-            return Err(refused::<S>());
-        }
+        query.check(S::ENGINE.backend())?;
         list::listed(self, query).await
+    }
+
+    async fn bugs_after(&self, after: Option<&BugId>, limit: u16) -> Result<Vec<Bug>, StorageError> {
+        // The empty text is less than every id.
+        let after = after.map(BugId::to_string).unwrap_or_default();
+        S::ENGINE.each(self.read(statements::AFTER, &[after.as_str().into(), limit.into()]).await?, to_bug)
     }
 
     async fn bug_summary(&self, span: Range<Timestamp>) -> Result<BugSummary, StorageError> {

@@ -1,14 +1,15 @@
 //! How a bug, and what stands beside it, is written to a row and read back.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::str::FromStr;
 
 use sqal_core::{Name, SampleId};
 
 use crate::blobs::BlobId;
 use crate::bugs::{
-    Bug, BugAttachment, BugComment, BugContent, BugEntry, BugGroup, BugId, BugLinks, BugStatus, GroupKey,
-    InvalidBugWord,
+    Bug, BugAttachment, BugComment, BugContent, BugEntry, BugGroup, BugId, BugLinks, BugStatus, InvalidBugWord,
+    InvalidGroupKey,
 };
 use crate::sql::row::{Row, Value};
 
@@ -122,7 +123,7 @@ pub(super) fn status_after(row: &mut Row) -> Result<BugStatus, String> {
     word(row, "status_after")
 }
 
-fn to_id(text: &str, column: &str) -> Result<BugId, String> {
+fn to_id<T: FromStr<Err: Display>>(text: &str, column: &str) -> Result<T, String> {
     text.parse().map_err(|error| format!("{column}: {error}"))
 }
 
@@ -131,7 +132,8 @@ pub(super) fn id(row: &mut Row, column: &str) -> Result<BugId, String> {
     to_id(&row.text(column)?, column)
 }
 
-fn optional_id(row: &mut Row, column: &str) -> Result<Option<BugId>, String> {
+/// The id of a bug or of a sample in a column, if there is one.
+fn optional_id<T: FromStr<Err: Display>>(row: &mut Row, column: &str) -> Result<Option<T>, String> {
     row.optional_text(column)?.map(|text| to_id(&text, column)).transpose()
 }
 
@@ -149,20 +151,10 @@ fn to_name<const N: usize>(text: &str, column: &str) -> Result<Name<N>, String> 
     Name::stored(text).map_err(|error| format!("{column} {error}"))
 }
 
-fn to_group_key(text: &str) -> Result<GroupKey, String> {
-    let mut bytes = [0; 32];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).unwrap_or_default();
-        *byte = u8::from_str_radix(digits, 16).map_err(|error| format!("group_key: {error}"))?;
-    }
-    let key = GroupKey::from_bytes(bytes);
-    if key.to_string() == text { Ok(key) } else { Err(format!("group_key is {text:?}: expected 64 digits")) }
-}
-
 fn group(row: &mut Row) -> Result<Option<BugGroup>, String> {
     let Some(key) = row.optional_text("group_key")? else { return Ok(None) };
     Ok(Some(BugGroup {
-        key: to_group_key(&key)?,
+        key: key.parse().map_err(|error: InvalidGroupKey| format!("group_key: {error}"))?,
         count: row.unsigned("occurrences")?,
         first_seen: row.time("first_seen")?,
         last_seen: row.time("last_seen")?,
@@ -194,8 +186,7 @@ pub(super) fn to_bug(mut row: Row) -> Result<Bug, String> {
         links: BugLinks {
             device_id: row.optional_name("device_id")?,
             firmware_version: row.optional_name("firmware_version")?,
-            // A sample has a UUID, as a bug has.
-            sample_id: optional_id(row, "sample_id")?.map(|id| SampleId::from_bytes(*id.as_bytes())),
+            sample_id: optional_id(row, "sample_id")?,
             rollout: row.optional_name("rollout")?,
             profile: row.optional_name("profile")?,
             duplicate_of: optional_id(row, "duplicate_of")?,
@@ -244,19 +235,4 @@ pub(super) fn to_attachment(mut row: Row) -> Result<BugAttachment, String> {
         len: row.unsigned("bytes")?,
         blob: BlobId::from_bytes(row.fixed("blob")?),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_key_of_a_group_is_read_back_and_another_text_is_refused() {
-        let key = GroupKey::from_bytes(std::array::from_fn(|at| u8::try_from(at * 7).unwrap()));
-        assert_eq!(to_group_key(&key.to_string()), Ok(key));
-        let text = key.to_string();
-        for other in [&text[..62], &format!("{text}00"), &text.to_uppercase(), &format!("+7{}", &text[2..]), "é"] {
-            assert!(to_group_key(other).is_err(), "{other}");
-        }
-    }
 }

@@ -2,6 +2,11 @@
 
 use crate::schema::Step;
 
+/// The tables whose names do not begin with `sqal_`, in the order of their names: an earlier system
+/// documented these names, and another program can have made such tables in the schema of this one.
+/// A migration refuses them before it comes to the step of bugs.
+pub(crate) const NAMES_WITHOUT_PREFIX: [&str; 3] = ["bug_comments", "bug_metrics", "bug_reports"];
+
 /// Drops the tables, those first that refer to others.
 macro_rules! drop_tables {
     ($when:literal) => {
@@ -63,7 +68,8 @@ CREATE INDEX sqal_bug_word_of ON sqal_bug_word (bug_id);
 /// summary and the days read: `current` has the number of bugs by status, severity and category
 /// (empty without one), with the sum of the microseconds from the report to the end of those that
 /// are ended; `created`, `ended` and `reopened` count what happened in each slot of 15 minutes.
-/// Tables that an older program has left behind a restore are made anew.
+/// Tables that an older program has left behind a restore are made anew; those of another program
+/// are refused before ([`NAMES_WITHOUT_PREFIX`]).
 #[cfg(feature = "sqlite")]
 pub(crate) const BUGS_IN_SQLITE: Step = Step {
     up: concat!(

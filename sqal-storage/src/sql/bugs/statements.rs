@@ -52,6 +52,10 @@ pub(super) const ONE: Sql = Sql::both(concat!("SELECT ", columns!(), " FROM bug_
 /// The bug of a group.
 pub(super) const OF_GROUP: Sql = Sql::both(concat!("SELECT ", columns!(), " FROM bug_reports WHERE group_key = $1"));
 
+/// Bugs in the order of their ids: bind the id before the first, or an empty text, and the most.
+pub(super) const AFTER: Sql =
+    Sql::both(concat!("SELECT ", columns!(), " FROM bug_reports WHERE id > $1 ORDER BY id LIMIT $2"));
+
 /// One bug with the revision before, to be changed: bind the id and the next revision.
 pub(super) const TO_CHANGE: Sql = locked!(
     concat!("SELECT ", columns!(), " FROM bug_reports WHERE id = $1 AND revision = $2 - 1"),
@@ -79,6 +83,10 @@ ON CONFLICT DO NOTHING RETURNING device_id",
     "INSERT INTO sqal_bug_device (bug_id, device_id) SELECT $1, one FROM jsonb_array_elements_text($2::text::jsonb) AS one
 ON CONFLICT DO NOTHING RETURNING device_id",
 );
+
+/// Devices of a bug, in the order of bytes: bind the bug and the most.
+pub(super) const DEVICES: Sql =
+    Sql::both("SELECT device_id FROM sqal_bug_device WHERE bug_id = $1 ORDER BY device_id LIMIT $2");
 
 macro_rules! count {
     ($least:literal, $greatest:literal) => {
@@ -160,6 +168,18 @@ pub(super) const DETACH: Sql = Sql::both("DELETE FROM sqal_bug_attachment WHERE 
 
 /// An attachment that has a blob.
 pub(super) const OF_BLOB: Sql = Sql::both("SELECT id FROM sqal_bug_attachment WHERE blob = $1 LIMIT 1");
+
+/// The number of all bugs.
+pub(super) const ALL: Sql =
+    Sql::both("SELECT CAST(coalesce(sum(bugs), 0) AS bigint) FROM bug_metrics WHERE measure = 'current'");
+
+/// The number of bugs with a tag, counted up to a bound: bind the tag and the bound.
+pub(super) const WITH_TAG: Sql =
+    Sql::both("SELECT count(*) FROM (SELECT 1 FROM sqal_bug_tag WHERE tag = $1 LIMIT $2) AS counted");
+
+/// The number of bugs with a word, counted up to a bound: bind the word and the bound.
+pub(super) const WITH_WORD: Sql =
+    Sql::both("SELECT count(*) FROM (SELECT 1 FROM sqal_bug_word WHERE word = $1 LIMIT $2) AS counted");
 
 macro_rules! add_to_metrics {
     ($given:literal) => {

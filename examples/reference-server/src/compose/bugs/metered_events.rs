@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use metrics::{counter, histogram};
 use sqal_bugs::events::BugEventKind;
 use sqal_bugs::{BugEvent, BugEvents};
-use sqal_storage::bugs::Bug;
 
 /// Counts new bugs by their source in `bugs_created_total`, and the time to their end in
 /// `bug_resolution_seconds`.
@@ -28,7 +27,7 @@ impl BugEvents for MeteredEvents {
                 counter!("bugs_created_total", "source" => event.bug.source.as_str()).increment(1);
             }
             BugEventKind::Changed => {
-                if let Some(seconds) = resolution_seconds(&event.bug) {
+                if let Some(seconds) = resolution_seconds(&event) {
                     histogram!("bug_resolution_seconds").record(seconds);
                 }
             }
@@ -38,10 +37,11 @@ impl BugEvents for MeteredEvents {
     }
 }
 
-/// The seconds from the report of a bug to its end, if its last change was the end.
-fn resolution_seconds(bug: &Bug) -> Option<f64> {
-    let ended = bug.ended_at.filter(|ended| *ended == bug.updated_at)?;
-    let micros = ended.micros().saturating_sub(bug.created_at.micros()).max(0);
+/// The seconds from the report of a bug to its end, if the event is the step that ended it.
+fn resolution_seconds(event: &BugEvent) -> Option<f64> {
+    let was_open = event.from.is_some_and(|from| !from.is_ended());
+    let ended = event.bug.ended_at.filter(|_| was_open)?;
+    let micros = ended.micros().saturating_sub(event.bug.created_at.micros()).max(0);
     #[expect(clippy::cast_precision_loss, reason = "a histogram is of floating numbers")]
     let micros = micros as f64;
     Some(micros / 1e6)
@@ -65,7 +65,7 @@ mod tests {
     #[async_trait]
     impl BugEvents for Kept {
         async fn tell(&self, event: BugEvent) {
-            self.0.lock().unwrap().push((event.kind.as_str(), resolution_seconds(&event.bug)));
+            self.0.lock().unwrap().push((event.kind.as_str(), resolution_seconds(&event)));
         }
     }
 
@@ -101,7 +101,9 @@ mod tests {
         for (seconds, patch) in [
             (10, to("in_progress")),
             (20, to("resolved")),
-            (30, patch(assigned)),
+            // In the second of the end, and yet no end.
+            (20, patch(assigned)),
+            (20, to("closed")),
             (40, to("open")),
             (3_600, to("closed")),
         ] {
@@ -111,6 +113,7 @@ mod tests {
             ("bug.created", None),
             ("bug.changed", None),
             ("bug.changed", Some(20.0)),
+            ("bug.changed", None),
             ("bug.changed", None),
             ("bug.changed", None),
             ("bug.changed", Some(3_600.0)),

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use sqal_alerts::station::{Cause, Stations};
 use sqal_bugs::Fault;
 use sqal_bugs::envelope::FaultIntake;
-use sqal_bugs::own::{DevicePresence, ObservedDevice, OwnFaults};
-use sqal_core::{DeviceId, Timestamp};
-use sqal_http::DeadLetters;
+use sqal_bugs::own::{DevicePresence, ObservedDevice, OwnFaults, OwnRule};
+use sqal_core::{DeviceId, Sample, Timestamp};
 use sqal_http::sqal_intake::Presence;
 use sqal_http::sqal_intake::presence::{Heard, Present};
+use sqal_http::{Access, DeadLetters};
 use sqal_resilience::Clock;
 use sqal_storage::{SampleQuery, SampleStore, StorageError};
 use tokio::time::{MissedTickBehavior, interval};
@@ -36,9 +36,12 @@ const STATIONS_AT_ONCE: u16 = 200;
 
 /// What the server knows of itself and of its devices.
 pub(super) struct Watched {
-    pub(super) panics: PanicLog,
+    /// The panics of the process; `None` if no rule looks at them.
+    pub(super) panics: Option<PanicLog>,
     pub(super) breakers: BreakerStates,
     pub(super) letters: Arc<DeadLetters>,
+    /// For which device the sender of a dead letter may speak.
+    pub(super) access: Arc<Access>,
     pub(super) presence: Arc<Presence>,
     /// The state of the stations; `None` if no station is watched.
     pub(super) stations: Option<Arc<Stations>>,
@@ -64,7 +67,7 @@ pub(super) struct OwnWatch {
 impl OwnWatch {
     /// A watch that begins now.
     pub(super) fn new(own: OwnFaults, intake: Arc<FaultIntake>, watched: Watched, now: Timestamp) -> Self {
-        let new_letters = NewLetters::since(now);
+        let new_letters = NewLetters::after(&watched.letters);
         Self { own, intake, watched, new_letters, began: now, observed: BTreeSet::new() }
     }
 
@@ -82,7 +85,7 @@ impl OwnWatch {
     async fn look(&mut self, wall: Timestamp) {
         let now = self.watched.clock.now();
         let mut faults = self.of_process(now);
-        faults.extend(self.of_letters(now));
+        faults.extend(self.of_letters(now, wall).await);
         faults.extend(self.of_presence(now).await);
         match self.of_stations(now, wall).await {
             Ok(found) => faults.extend(found),
@@ -98,7 +101,7 @@ impl OwnWatch {
 
     /// Panics and open breakers.
     fn of_process(&mut self, now: Instant) -> Vec<Fault> {
-        let panics = self.watched.panics.take();
+        let panics = self.watched.panics.as_ref().map(PanicLog::take).unwrap_or_default();
         let panics = panics.iter().filter_map(|panic| self.own.observe_panic(&panic.place, &panic.message, now));
         let mut faults: Vec<_> = panics.collect();
         for (name, is_open) in self.watched.breakers.all() {
@@ -108,50 +111,62 @@ impl OwnWatch {
     }
 
     /// Bursts of frames that were refused for good.
-    fn of_letters(&mut self, now: Instant) -> Vec<Fault> {
+    async fn of_letters(&mut self, now: Instant, wall: Timestamp) -> Vec<Fault> {
+        let counts = self.new_letters.look(&self.watched.letters, &self.watched.access, wall);
+        if !self.own.is_on(OwnRule::DeadLetterBurst) {
+            return Vec::new();
+        }
         let mut faults = Vec::new();
-        for (id, count) in self.new_letters.look(&self.watched.letters) {
-            let device = ObservedDevice { id, firmware: None };
+        for (id, count) in counts {
+            let device = self.observed(id).await;
             faults.extend((0..count).filter_map(|_| self.own.observe_dead_letter(device, now)));
         }
         faults
     }
 
     /// Devices that are offline while another one sends. If all have stopped, the line has stopped.
+    /// The store is asked for a device only if it would be reported otherwise.
     async fn of_presence(&mut self, now: Instant) -> Vec<Fault> {
         let all = self.watched.presence.all(now);
         let is_running = all.iter().any(|(_, present)| present.heard == Heard::Online);
         let mut faults = Vec::new();
         for (id, present) in all {
-            let presence = match present.heard {
+            let mut presence = match present.heard {
                 Heard::Online | Heard::Late => DevicePresence::Online,
                 Heard::Offline if is_running => DevicePresence::Offline,
                 Heard::Offline => DevicePresence::Ended,
             };
-            let device = ObservedDevice { id, firmware: None };
-            let fault = self.own.observe_presence(device, presence, now);
-            if let Some(fault) = fault
-                && !self.sends_elsewhere(id, &present).await
-            {
-                faults.push(fault);
+            let mut device = ObservedDevice { id, firmware: None };
+            if presence == DevicePresence::Offline && self.own.would_report_offline(id, now) {
+                let newest = self.newest(id).await;
+                if newest.as_ref().is_some_and(|sample| is_sent_elsewhere(sample, &present)) {
+                    presence = DevicePresence::Ended;
+                }
+                device.firmware = newest.and_then(|sample| sample.meta.firmware_version);
             }
+            faults.extend(self.own.observe_presence(device, presence, now));
         }
         faults
     }
 
-    /// Whether a device that is offline here has a sample that was measured after the last one that
-    /// came here: it sends to another server then. Unknown is no.
-    async fn sends_elsewhere(&self, device: DeviceId, present: &Present) -> bool {
+    /// A device with the version of its firmware, as its newest sample names it.
+    async fn observed(&self, id: DeviceId) -> ObservedDevice {
+        let firmware = self.newest(id).await.and_then(|sample| sample.meta.firmware_version);
+        ObservedDevice { id, firmware }
+    }
+
+    /// The newest sample of a device, whichever server has received it; `None` if it is not known.
+    async fn newest(&self, device: DeviceId) -> Option<Sample> {
         let mut query = SampleQuery::newest(NonZeroU16::MIN);
         query.device_id = Some(device);
-        let newest = self.watched.store.query(&query).await.ok().and_then(|page| page.items.into_iter().next());
-        newest.is_some_and(|sample| present.last.is_some_and(|last| sample.key.timestamp > last))
+        self.watched.store.query(&query).await.ok()?.items.into_iter().next()
     }
 
     /// Faults of instruments that were found since the watch began, at stations that send to this
     /// server. Each is observed once.
     async fn of_stations(&mut self, now: Instant, wall: Timestamp) -> Result<Vec<Fault>, StorageError> {
-        let Some(stations) = self.watched.stations.clone() else { return Ok(Vec::new()) };
+        let stations = self.watched.stations.clone().filter(|_| self.own.is_on(OwnRule::StationFault));
+        let Some(stations) = stations else { return Ok(Vec::new()) };
         let (mut lasting, mut after) = (BTreeSet::new(), None);
         loop {
             let page = stations.page(after.as_ref(), STATIONS_AT_ONCE, wall).await?;
@@ -170,21 +185,29 @@ impl OwnWatch {
         }
         let new: Vec<_> = lasting.difference(&self.observed).copied().collect();
         self.observed = lasting;
-        let observe = |(id, cause, _): StationFaultKey| {
-            self.own.observe_drift(ObservedDevice { id, firmware: None }, cause.as_str(), now)
-        };
-        Ok(new.into_iter().filter_map(observe).collect())
+        let mut faults = Vec::new();
+        for (id, cause, _) in new {
+            let device = self.observed(id).await;
+            faults.extend(self.own.observe_station_fault(device, cause.as_str(), now));
+        }
+        Ok(faults)
     }
+}
+
+/// Whether the newest sample of a device that is offline here was measured after the last one that
+/// came here: the device sends to another server then.
+fn is_sent_elsewhere(newest: &Sample, present: &Present) -> bool {
+    present.last.is_some_and(|last| newest.key.timestamp > last)
 }
 
 #[cfg(test)]
 mod tests {
     use sqal_bugs::envelope::IntakeLimits;
-    use sqal_bugs::own::{OwnRule, OwnSettings};
+    use sqal_bugs::own::OwnSettings;
     use sqal_core::Name;
     use sqal_resilience::breaker::{Event, Observer, State};
     use sqal_resilience::{ManualClock, breaker};
-    use sqal_storage::MemoryStore;
+    use sqal_storage::{MemoryStore, conformance};
 
     use super::*;
 
@@ -202,6 +225,7 @@ mod tests {
         begun: Instant,
         breakers: BreakerStates,
         presence: Arc<Presence>,
+        store: Arc<MemoryStore>,
         intake: Arc<FaultIntake>,
         watch: OwnWatch,
     }
@@ -211,20 +235,20 @@ mod tests {
         fn new(rules: &[OwnRule]) -> Self {
             let settings = OwnSettings { rules: rules.iter().copied().collect(), ..OwnSettings::default() };
             let (clock, breakers) = (ManualClock::new(), BreakerStates::default());
-            let (presence, intake) =
-                (Arc::<Presence>::default(), Arc::new(FaultIntake::new(IntakeLimits::default()).unwrap()));
+            let (presence, intake) = (Arc::<Presence>::default(), Arc::new(FaultIntake::new(IntakeLimits::default())));
             let store = Arc::new(MemoryStore::new());
             let watched = Watched {
-                panics: PanicLog::begin(),
+                panics: rules.contains(&OwnRule::CaughtPanic).then(PanicLog::begin),
                 breakers: breakers.clone(),
                 letters: Arc::default(),
+                access: Arc::new(Access::open()),
                 presence: Arc::clone(&presence),
                 stations: Some(Arc::new(Stations::new(store.clone()))),
-                store,
+                store: store.clone(),
                 clock: Arc::new(clock.clone()),
             };
             let watch = OwnWatch::new(OwnFaults::new(settings, None), Arc::clone(&intake), watched, at(0));
-            Self { begun: clock.now(), clock, breakers, presence, intake, watch }
+            Self { begun: clock.now(), clock, breakers, presence, store, intake, watch }
         }
 
         fn seconds(&self) -> u64 {
@@ -235,8 +259,7 @@ mod tests {
         /// of other files.
         async fn look_for(&mut self, minutes: u64) -> Vec<String> {
             for _ in 0..minutes {
-                self.clock.advance(Duration::from_mins(1));
-                self.watch.look(at(self.seconds())).await;
+                self.look_once().await;
             }
             let titles = self.intake.drain().into_iter().map(|pending| {
                 assert_eq!(pending.seen.count, 1);
@@ -246,8 +269,22 @@ mod tests {
             titles.filter(is_mine).collect()
         }
 
+        /// Looks a minute later.
+        async fn look_once(&mut self) {
+            self.clock.advance(Duration::from_mins(1));
+            self.watch.look(at(self.seconds())).await;
+        }
+
         fn heard(&self, name: &str) {
             self.presence.heard(device(name), at(self.seconds()), at(self.seconds()), self.clock.now());
+        }
+
+        /// Stores a sample that was measured now, as any server of the database does.
+        async fn stored(&self, name: &str, firmware: &str) {
+            let micros = at(self.seconds()).micros();
+            let mut sample = conformance::sample(name, micros, &format!("{name} {micros}"), 50.0);
+            sample.meta.firmware_version = Name::new(firmware).ok();
+            self.store.insert(&[sample]).await.unwrap();
         }
     }
 
@@ -298,6 +335,37 @@ mod tests {
             reported.extend(plant.look_for(1).await);
         }
         assert!(reported.len() == 1 && reported[0].contains("POSTE1"), "{reported:?}");
+    }
+
+    /// Forty devices move to another server of the database, which is more than may be reported in
+    /// an hour. A device that stops afterwards is reported, with its firmware.
+    #[tokio::test]
+    async fn devices_that_send_to_another_server_take_no_room_from_those_that_are_silent() {
+        let mut plant = Plant::new(&[OwnRule::DeviceOffline]);
+        let moved: Vec<_> = (0..40).map(|number| format!("MOVED{number}")).collect();
+        for minute in 0..90 {
+            plant.heard("POSTE1");
+            if minute < 10 {
+                for name in &moved {
+                    plant.heard(name);
+                }
+            } else {
+                for name in &moved {
+                    plant.stored(name, "2.4.0").await;
+                }
+            }
+            if minute < 40 {
+                plant.heard("POSTE2");
+                plant.stored("POSTE2", "2.3.1").await;
+            }
+            plant.look_once().await;
+        }
+        let pending = plant.intake.drain();
+        let [silent] = &pending[..] else { panic!("{} reports", pending.len()) };
+        let content = silent.fault.new.content();
+        assert_eq!((content.title.as_str(), content.links.device_id), ("POSTE2 is offline", Some(device("POSTE2"))));
+        let firmware = Name::new("2.3.1").ok();
+        assert_eq!((content.links.firmware_version, silent.fault.firmware), (firmware, firmware));
     }
 
     #[tokio::test]

@@ -18,7 +18,8 @@ use super::route::{EscalationStep, Route};
 use super::shift::{DAYS, Shift, time_of_day};
 use super::spans;
 use super::{NotifyPlan, Waits};
-use crate::rule::{Severity, is_label_name};
+use crate::query::is_label_name;
+use crate::rule::Severity;
 use crate::yaml_keys::first_key;
 
 /// The largest file, in bytes.

@@ -6,14 +6,14 @@ use serde_json::Value;
 use sqal_core::Timestamp;
 
 use super::LONGEST_NAME;
-use crate::envelope::text::{cut, without_controls};
+use crate::envelope::text::{cut, without_controls, without_mail};
 use crate::exchange::times::read_time;
 
 /// A text, cut to a length; a number or a truth value as a text; `None` for a blank text and for
 /// another value.
 pub(super) fn text(value: Option<&Value>, most: usize) -> Option<String> {
     let text = match value? {
-        Value::String(text) => without_controls(cut(text, most)),
+        Value::String(text) => cut_text(text, most),
         value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
         _ => return None,
     };
@@ -45,8 +45,18 @@ pub(super) fn pairs(value: Option<&Value>) -> impl Iterator<Item = (String, Stri
 }
 
 fn text_of(name: &str) -> Option<String> {
-    let name = without_controls(cut(name, LONGEST_NAME));
+    let name = cut_text(name, LONGEST_NAME);
     (!name.trim().is_empty()).then_some(name)
+}
+
+/// A text without control characters, cut to a length. Mail addresses are taken out before a cut,
+/// because half of an address is not recognised afterwards.
+fn cut_text(text: &str, most: usize) -> String {
+    let text = without_controls(text);
+    if text.len() <= most {
+        return text;
+    }
+    cut(&without_mail(&text), most).to_owned()
 }
 
 /// A time: seconds since 1970, or a text of RFC 3339, in UTC if it names no offset.

@@ -1,12 +1,14 @@
 // What stands beside a bug: its comments, its attachments and its history.
 
-const byLine = (by, at) => el("p", "detail", ...(by ? [el("bdi", "", by), " · "] : []), minute(at));
+const authorText = (name) => (Object.hasOwn(AUTHORS, name) ? AUTHORS[name][LANGUAGES.indexOf(lang)] : name);
+
+const byLine = (by, at, ...marks) => el("p", "detail", ...(by ? [el("bdi", "", authorText(by)), ...marks, " · "] : marks), moment(at));
 
 /* ---------- Comments ---------- */
 
 function commentItem({ by, at, text: said, isInternal }) {
-  const mark = isInternal ? [el("span", "doubt", t("internalMark"))] : [];
-  return el("li", "entry", byLine(by, at), ...mark, el("p", "written", said));
+  const mark = isInternal ? [" ", el("span", "doubt", t("internalMark"))] : [];
+  return el("li", "entry", byLine(by, at, ...mark), el("p", "written", said));
 }
 
 function drawComments() {
@@ -31,8 +33,6 @@ page["comment-form"].addEventListener("submit", (event) => {
 });
 
 /* ---------- Attachments ---------- */
-
-const LARGEST_FILE = 10 * 2 ** 20;
 
 function sizeText(bytes) {
   if (!finite(bytes)) return NONE;
@@ -78,7 +78,7 @@ page["attach-form"].addEventListener("submit", (event) => {
   event.preventDefault();
   doOnce(page["attach-send"], page["attach-problem"], async () => {
     const [file] = page["attach-file"].files;
-    if (file.size > LARGEST_FILE) throw new Error(t("tooLarge", { name: file.name, n: number(file.size / 2 ** 20, 1) }));
+    checkSize(file);
     tell(t("sending"));
     try { await addAttachment(one.bug.id, file); } catch (refusal) { tell(""); throw refusal; }
     page["attach-file"].value = "";
@@ -102,7 +102,10 @@ function changeItem({ revision, by, at, from, to, why: reason, note, changes }) 
   const moved = from !== null && to && from !== to ? `${word(from)} → ${word(to)}` : null;
   const said = [moved ?? t(from === null ? "reported" : "changed"), reason && pair(t("why"), reason), noteText(note)].filter(Boolean).join(" · ");
   const shown = changes.filter(({ field }) => !(moved && field === "status"));
-  const item = el("li", "entry", byLine(by, at), el("p", "", said), ...shown.map(differenceOf));
+  const differences = shown.map(differenceOf);
+  // All fields of a new bug stand above already.
+  const folded = from === null && shown.length ? [el("details", "", label("summary", "whatReported"), ...differences)] : differences;
+  const item = el("li", "entry", byLine(by, at), el("p", "", said), ...folded);
   item.dataset.revision = revision;
   return item;
 }

@@ -50,8 +50,8 @@ function lineDifference(before, after) {
 function valueText(field, value) {
   if (value === null || value === undefined) return "";
   if (Array.isArray(value)) return value.map((one) => valueText(field, one)).join(", ");
-  if (["status", "severity", "priority"].includes(field)) return word(value);
-  if (field.endsWith("_at")) return minute(value);
+  if (["status", "severity", "priority", "category"].includes(field)) return word(value);
+  if (field.endsWith("_at")) return moment(value);
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 

@@ -33,6 +33,17 @@ function fieldOf(form, name, value) {
   return el("div", `field${Object.hasOwn(LONG, name) || name === "title" ? " wide-field" : ""}`, caption, input);
 }
 
+// The fields of a form; what the severities mean stands before their choice.
+function fieldsOf(form, names, valueOf) {
+  return names.flatMap((name) => {
+    const field = fieldOf(form, name, valueOf(name));
+    if (name !== "severity") return [field];
+    const hint = Object.assign(label("p", "severityHint", "detail wide-field"), { id: `${form}-severity-hint` });
+    field.querySelector("select").setAttribute("aria-describedby", hint.id);
+    return [hint, field];
+  });
+}
+
 // The categories that a person may choose from; others may be written.
 async function offerCategories() {
   try {
@@ -63,12 +74,22 @@ function patchOf(bug, fields) {
 
 /* ---------- A new bug ---------- */
 
-const sending = { text: "", key: "" };
+const sending = { text: "", key: "", id: null };
+
+// The bug is there, also if the file is refused: the form keeps to the file, and leads to the bug.
+async function attachToNew(id, file) {
+  try { await addAttachment(id, file); } catch ({ message }) {
+    sending.id = id;
+    page["new-fields"].disabled = true;
+    Object.assign(page["new-made"], { href: bugHref(id), hidden: false });
+    throw new Error(t("notAttached", { name: file.name, why: message }));
+  }
+}
 
 function buildNew() {
   const { given } = view;
   const value = (name) => (name === "tags" ? splitList(given.tags ?? "") : given[name] ?? "");
-  const fields = (names) => names.map((name) => fieldOf("new", name, value(name)));
+  const fields = (names) => fieldsOf("new", names, value);
   page["new-fields"].replaceChildren(...fields(NEW_FIELDS),
     el("details", "wide-field", label("summary", "moreFields"), el("div", "field-grid", ...fields(MORE_FIELDS))));
   const empty = [...page["new-fields"].querySelectorAll("[required]")].find((input) => !input.value);
@@ -85,7 +106,11 @@ page["new-form"].addEventListener("submit", (event) => {
     // Sending again after a lost answer makes no second bug.
     const said = JSON.stringify(fields);
     if (said !== sending.text) Object.assign(sending, { text: said, key: newKey() });
-    const id = await createBug(fields, sending.key);
-    if (UUID.test(id)) location.replace(bugHref(id));
+    const [file] = page["new-file"].files;
+    if (file) checkSize(file);
+    const id = sending.id ?? await createBug(fields, sending.key);
+    if (!UUID.test(id)) return;
+    if (file) await attachToNew(id, file);
+    location.replace(bugHref(id));
   });
 });

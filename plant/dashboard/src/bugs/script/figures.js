@@ -1,8 +1,10 @@
-// The four figures: open bugs by severity, resolved today, the average resolution time, and the critical bugs.
+// The four figures: what is not ended by severity, resolved today, the average resolution time, and what is critical and not ended.
 
-let figures = null; // { summary, open } as the server has it
+let figures = null; // { summary, notEnded } as the server has it
 
 const figureLink = (query, said) => Object.assign(el("a", "figure-link", said), { href: here(query) });
+
+const listOfSeverity = (severity) => `status=${NOT_ENDED}&severity=${severity}`;
 
 function figure(key, ...values) {
   return el("div", "figure", label("dt", key), el("dd", "", ...values));
@@ -15,22 +17,23 @@ const hoursText = (value) => (finite(value) ? t("hours", { n: number(value, 1) }
 function drawFigures() {
   page.figures.hidden = figures === null;
   if (figures === null) return;
-  const { summary, open } = figures;
+  const { summary, notEnded } = figures;
+  const [critical] = notEnded;
   const bySeverity = SEVERITIES.map((severity, i) => {
-    const item = el("span", "severity-count", figureLink(`status=open&severity=${severity}`, `${word(severity)} ${countText(open[i])}`));
+    const item = el("span", "severity-count", figureLink(listOfSeverity(severity), `${word(severity)} ${countText(notEnded[i])}`));
     item.dataset.severity = severity;
     return item;
   });
   page.figures.replaceChildren(
-    figure("openBySeverity", ...bySeverity), figure("resolvedToday", countText(summary.resolved_today)),
+    figure("notEndedBySeverity", ...bySeverity), figure("resolvedToday", countText(summary.resolved_today), label("span", "eachEnd", "detail")),
     figure("resolutionTime", hoursText(summary.avg_resolution_time_hours)),
-    figure("criticalBugs", figureLink("severity=critical", countText(summary.critical_bugs))));
+    figure("criticalNotEnded", figureLink(listOfSeverity("critical"), countText(critical))));
 }
 
 async function loadFigures() {
   try {
-    const [summary, ...open] = await Promise.all([loadSummary(), ...SEVERITIES.map((severity) => countOf({ status: "open", severity }))]);
-    figures = { summary, open };
+    const [summary, ...notEnded] = await Promise.all([loadSummary(), ...SEVERITIES.map((severity) => countNotEnded({ severity }))]);
+    figures = { summary, notEnded };
   } catch { figures = null; } // the list says what is refused
   drawFigures();
 }

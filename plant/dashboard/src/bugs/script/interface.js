@@ -3,6 +3,7 @@
 const BUGS = "api/v1/bugs";
 const pathOf = (id, ...parts) => [BUGS, id, ...parts].map((part, i) => (i ? encodeURIComponent(part) : part)).join("/");
 const UPLOAD_MS = 120_000;
+const LARGEST_FILE = 10 * 2 ** 20;
 
 const text = (value) => (typeof value === "string" ? value : "");
 const texts = (value) => list(value).filter((one) => typeof one === "string");
@@ -43,9 +44,24 @@ async function askFor(path, options) {
 const json = (method, body, headers = {}) =>
   ({ method, headers: { accept: "application/json", "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
 
-const loadList = async (view) => listOf((await askFor(`${BUGS}?${listQuery(view)}`)).body ?? {});
+const loadWithStatus = async (view) => listOf((await askFor(`${BUGS}?${listQuery(view)}`)).body ?? {});
+
+// The server lists one status: what is in progress follows what is open.
+async function loadNotEnded(view) {
+  const part = (status, skip) => loadWithStatus({ ...view, filters: { ...view.filters, status }, skip });
+  const open = await part("open", view.skip);
+  const begun = await part("in_progress", Math.max(0, view.skip - open.total));
+  return { bugs: [...open.bugs, ...begun.bugs].slice(0, A_PAGE), total: open.total + begun.total, isExact: open.isExact && begun.isExact, skip: view.skip };
+}
+
+const loadList = (view) => (view.filters.status === NOT_ENDED ? loadNotEnded(view) : loadWithStatus(view));
 
 const countOf = async (filters) => (await askFor(`${BUGS}?${new URLSearchParams({ ...filters, limit: 1 })}`)).body?.total;
+
+const countNotEnded = async (filters) => {
+  const [open, begun] = await Promise.all(["open", "in_progress"].map((status) => countOf({ ...filters, status })));
+  return open + begun;
+};
 
 const loadSummary = async () => (await askFor(`${BUGS}/metrics/summary`)).body ?? {};
 
@@ -60,6 +76,10 @@ const createBug = async (fields, key) => (await askFor(BUGS, json("POST", fields
 const changeBug = (id, tag, patch) => askFor(pathOf(id), json("PATCH", patch, { "content-type": "application/merge-patch+json", ...(tag ? { "if-match": tag } : {}) }));
 
 const addComment = (id, comment, isInternal, key) => askFor(pathOf(id, "comments"), json("POST", { comment, is_internal: isInternal }, { "idempotency-key": key }));
+
+function checkSize({ name, size }) {
+  if (size > LARGEST_FILE) throw new Error(t("tooLarge", { name, n: number(size / 2 ** 20, 1) }));
+}
 
 function addAttachment(id, file) {
   const body = new FormData();

@@ -1,7 +1,7 @@
 // The list of bugs: its filters, which are links that can be kept, its rows and its pages.
 
 let found = null; // the page of the list as the server gave it
-const CHOICES = { status: STATUSES, severity: SEVERITIES, priority: PRIORITIES };
+const CHOICES = { status: [NOT_ENDED, ...STATUSES], severity: SEVERITIES, priority: PRIORITIES };
 
 function option(value, said) {
   return Object.assign(el("option", "", said), { value });
@@ -16,7 +16,7 @@ function choice(name, values, chosen, empty) {
 
 function filterField(name) {
   const chosen = view.filters[name] ?? "";
-  const input = CHOICES[name] ? choice(name, CHOICES[name], chosen, t("any")) : Object.assign(el("input"), { name, type: name === "q" ? "search" : "text", value: chosen, autocomplete: "off" });
+  const input = CHOICES[name] ? choice(name, CHOICES[name], chosen, t(name === "status" ? "anyMale" : "any")) : Object.assign(el("input"), { name, type: name === "q" ? "search" : "text", value: chosen, autocomplete: "off" });
   input.id = `filter-${name}`;
   if (name === "category") input.setAttribute("list", "categories");
   const caption = label("label", name);
@@ -59,13 +59,16 @@ function severityMark(severity) {
   return mark;
 }
 
+// A name that may be cut off shows itself whole under the pointer.
+const whole = (tag, name) => Object.assign(el(tag, "", name || NONE), { title: name });
+
 function row(bug) {
   const link = Object.assign(el("a", "title-link", bug.title), { href: bugHref(bug.id) });
   const { group } = bug;
   const marks = [group?.count > 1 && `${number(group.count, 0)}\u00a0×`, group?.regressed_at && t("regressedMark"), ...bug.tags].filter(Boolean).join(" · ");
   const cells = {
     severity: [severityMark(bug.severity)], bug: [link, ...(marks ? [" ", el("span", "detail", marks)] : [])], status: [word(bug.status)], priority: [word(bug.priority)],
-    device_id: [el("bdi", "", bug.device_id || NONE)], firmware_version: [bug.firmware_version || NONE],
+    device_id: [whole("bdi", bug.device_id)], firmware_version: [whole("span", bug.firmware_version)],
     created_at: [minute(bug.created_at)], updated_at: [minute(bug.updated_at)],
   };
   const node = el("tr", "", ...COLUMNS.map((column) => {
@@ -86,7 +89,9 @@ function drawRows() {
   if (found === null) return;
   const { from, to, previous, next } = pagesOf({ ...view, ...found }, found.bugs.length);
   const said = found.isExact ? "found" : "foundMore";
-  page.found.textContent = found.bugs.length ? t(said, { from: number(from, 0), to: number(to, 0), total: number(found.total, 0) }) : t("noneFound");
+  const order = view.filters.status === NOT_ENDED ? [t("openFirst")] : [];
+  const shown = t(said, { from: number(from, 0), to: number(to, 0), total: number(found.total, 0) });
+  page.found.textContent = found.bugs.length ? [shown, ...order].join(" · ") : t("noneFound");
   page.paging.replaceChildren(...(previous === null ? [] : [pageLink("previousPage", previous)]), ...(next === null ? [] : [pageLink("nextPage", next)]));
 }
 

@@ -2,6 +2,14 @@
 
 let one = null; // { bug, comments, tag, attachments, entries, next }
 
+// A time with its day, also if that is today.
+function moment(time) {
+  const at = Date.parse(time);
+  return at ? format(Intl.DateTimeFormat, { dateStyle: "short", timeStyle: "short", hourCycle: "h23" }).format(at) : NONE;
+}
+
+const timesText = (count) => (count === 1 ? t("once") : t("times", { n: countText(count) }));
+
 /* ---------- What it says ---------- */
 
 // The card of the device on the live page, and there the tray.
@@ -13,15 +21,30 @@ function liveHref(device, tray) {
 
 const linkTo = (href, said) => Object.assign(el("a", "fact-link", el("bdi", "", said)), { href });
 
-const bugLinks = (ids) => ids.flatMap((id, i) => [...(i ? [", "] : []), UUID.test(id) ? linkTo(bugHref(id), id) : id]);
+// The titles of bugs that this one names; until one is read, the beginning of the id stands for it.
+const titles = new Map();
+const MOST_TITLES = 10;
+
+const bugLinks = (ids) => ids.flatMap((id, i) => [...(i ? [", "] : []), UUID.test(id) ? Object.assign(linkTo(bugHref(id), titles.get(id) ?? id.slice(0, 8)), { title: id }) : id]);
+
+async function nameLinks(bug) {
+  const linked = [...new Set([bug.duplicate_of, ...bug.blocks, ...bug.relates_to])].filter((id) => UUID.test(id) && !titles.has(id)).slice(0, MOST_TITLES);
+  if (!linked.length) return;
+  await Promise.all(linked.map(async (id) => {
+    try { titles.set(id, (await loadBug(id)).bug.title); } catch { /* the beginning of its id stands for it */ }
+  }));
+  if (one?.bug === bug) drawFacts(bug);
+}
 
 function seenText({ count, devices, first_seen: first, last_seen: last }) {
-  return t("seenFor", { n: countText(count), devices: countText(devices), first: minute(first), last: minute(last) });
+  const often = timesText(count);
+  const times = devices === 1 ? t("onDevice", { times: often }) : devices > 1 ? t("onDevices", { times: often, n: countText(devices) }) : often;
+  return moment(first) === moment(last) ? t("seenAt", { times, time: moment(last) }) : t("seenFrom", { times, first: moment(first), last: moment(last) });
 }
 
 function regressedText({ regressed_in: firmware, regressed_at: at }) {
   if (!at) return null;
-  return firmware ? t("regressed", { firmware, time: minute(at) }) : t("regressedUnknown", { time: minute(at) });
+  return firmware ? t("regressed", { firmware, time: moment(at) }) : t("regressedUnknown", { time: moment(at) });
 }
 
 function factsOf(bug) {
@@ -36,8 +59,8 @@ function factsOf(bug) {
     ["tags", tags], ["watchers", [bug.watchers.join(", ")]],
     ["duplicate_of", bugLinks([bug.duplicate_of].filter(Boolean))], ["blocks", bugLinks(bug.blocks)], ["relates_to", bugLinks(bug.relates_to)],
     ["seen", [group && seenText(group)]], ["reported_by", [bug.reported_by]], ["reported_by_email", [bug.reported_by_email]], ["source", [bug.source && word(bug.source)]],
-    ["created_at", [minute(bug.created_at)]], ["updated_at", [minute(bug.updated_at)]], ["ended_at", [bug.ended_at && minute(bug.ended_at)]],
-    ["reopened", [bug.reopened > 0 && t("times", { n: number(bug.reopened, 0) })]],
+    ["created_at", [moment(bug.created_at)]], ["updated_at", [moment(bug.updated_at)]], ["ended_at", [bug.ended_at && moment(bug.ended_at)]],
+    ["reopened", [bug.reopened > 0 && timesText(bug.reopened)]],
   ].map(([name, values]) => [name, values.filter(Boolean)]).filter(([, values]) => values.length);
 }
 
@@ -114,10 +137,15 @@ page["edit-form"].addEventListener("submit", (event) => {
 });
 // The form begins with what the bug says when it is opened, and a change of another person does not write over it.
 page.edit.addEventListener("toggle", () => {
-  if (page.edit.open) page["edit-fields"].replaceChildren(...EDIT_FIELDS.map((name) => fieldOf("edit", name, one.bug[name])));
+  if (page.edit.open) page["edit-fields"].replaceChildren(...fieldsOf("edit", EDIT_FIELDS, (name) => one.bug[name]));
 });
 
 /* ---------- Drawing ---------- */
+
+function drawMissing() {
+  page.missing.hidden = false;
+  document.title = `${t("bugNotFound")} · SQAL`;
+}
 
 function drawOne() {
   page.one.hidden = one === null;
@@ -139,10 +167,17 @@ function drawOne() {
 }
 
 async function loadOne() {
-  if (view.id === null) { tell(t("noSuchBug")); return; }
-  const [read, { entries, next: after }] = await Promise.all([loadBug(view.id), loadHistory(view.id, 0)]);
-  one = { ...read, entries, next: after };
+  if (view.id === null) { drawMissing(); return; }
+  try {
+    const [read, { entries, next: after }] = await Promise.all([loadBug(view.id), loadHistory(view.id, 0)]);
+    one = { ...read, entries, next: after };
+  } catch (refusal) {
+    if (refusal.status !== 404) throw refusal;
+    one = null;
+    drawMissing();
+  }
   drawOne();
+  if (one) nameLinks(one.bug);
 }
 
 // Reads the bug again after a change; a focus that was on a button which is gone goes to the title.

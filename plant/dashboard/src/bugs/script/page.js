@@ -21,6 +21,8 @@ function serverAnswered() {
 
 function whoChanged() {
   page["internal-label"].hidden = !["quality_engineer", "administrator"].includes(whoLooks.role);
+  // A viewer reports, and attaches nothing.
+  page["new-file-field"].hidden = whoLooks.role === "viewer";
 }
 
 function signedOut() {

@@ -1,6 +1,7 @@
 // What the page knows of bugs: their words, the changes of status that are allowed, and what the address of the page says.
 
 const STATUSES = ["open", "in_progress", "resolved", "closed"];
+const NOT_ENDED = "not_ended"; // a status of the list alone: open or in progress
 const SEVERITIES = ["critical", "high", "medium", "low"];
 const PRIORITIES = ["urgent", "high", "medium", "low"];
 
