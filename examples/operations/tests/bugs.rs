@@ -1,5 +1,5 @@
-//! `sqal bugs` as an operator runs it: bugs of other trackers come in once, all bugs go out, and a
-//! reporter is exported and erased by its subject.
+//! `sqal bugs` as an operator runs it: bugs of other trackers come in once, all bugs go out, the
+//! bugs of a person are found, and a reporter is exported and erased by its subject.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -126,21 +126,22 @@ fn what_is_exported_is_known_to_its_own_database_and_new_for_another_one() {
     assert_eq!(sqal(&["bugs", "export", "--database", &second]).unwrap(), table);
 }
 
-/// Reports a bug with the name and the mail address of a person.
-fn reported(database: &str) -> Bug {
+/// Reports a bug with the name and the mail address of a person; its id is made of the number.
+fn reported(database: &str, number: u8, name: &str, mail: &str) -> Bug {
     block_on(async {
         let store = Arc::new(SqliteStore::open(&SqliteConfig::at(Path::new(database))).await.unwrap());
         let fields: Arc<dyn SealedFields> = store.clone();
         let sealed = ReporterFields::new(fields, KeyRing::from_texts(KEY, []).unwrap(), Nonce::random);
-        let book = BugBook::new(store.clone(), None, Some(Arc::new(sealed)), Arc::new(()), Arc::new(|| [7; 16]));
+        let random = Arc::new(move || [number; 16]);
+        let book = BugBook::new(store.clone(), None, Some(Arc::new(sealed)), Arc::new(()), random);
         let text = |text: &str| Some(text.to_owned());
         let fields = BugFields {
             title: text("x"),
             description: text("y"),
             severity: text("low"),
             priority: text("low"),
-            reported_by: text("Planted Person"),
-            reported_by_email: text("planted@plant.example"),
+            reported_by: text(name),
+            reported_by_email: text(mail),
             ..BugFields::default()
         };
         let (by, at) = (Name::new("anna").unwrap(), Timestamp::from_micros(1_794_000_000_000_000).unwrap());
@@ -153,7 +154,7 @@ fn reported(database: &str) -> Bug {
 #[test]
 fn a_reporter_is_exported_and_erased_by_its_subject_and_the_bug_stays() {
     let (_folder, database) = database();
-    let bug = reported(&database);
+    let bug = reported(&database, 7, "Planted Person", "planted@plant.example");
     let subject = bug.reporter.unwrap().to_string();
     let export = || sqal(&["export", "--database", &database, "--subject", &subject]).unwrap();
     let found = export();
@@ -164,4 +165,30 @@ fn a_reporter_is_exported_and_erased_by_its_subject_and_the_bug_stays() {
     assert_eq!(told, format!("erased 2 fields of {subject}"));
     assert_eq!(export(), "");
     assert_eq!(summary(&database).total(), 1);
+}
+
+#[test]
+fn the_bugs_of_a_person_are_found_by_mail_address_or_name_until_they_are_erased() {
+    let (folder, database) = database();
+    let bugs = [
+        reported(&database, 7, "Planted Person", "planted@plant.example"),
+        reported(&database, 8, "P. Person", "Planted@Plant.Example"),
+        reported(&database, 9, "Other Person", "other@plant.example"),
+    ];
+    let [one, two, other] = bugs.map(|bug| format!("{} {}", bug.id, bug.reporter.unwrap()));
+    let found = |person: &str| sqal(&["bugs", "reporter", "--database", &database, person]).unwrap();
+    assert_eq!(found("planted@PLANT.example"), format!("{one}\n{two}"));
+    assert_eq!(found("other person"), other);
+    assert_eq!(found("plant.example"), "");
+
+    let subject = one.split(' ').nth(1).unwrap();
+    sqal(&["erase", "--database", &database, "--subject", subject]).unwrap();
+    assert_eq!(found("planted@plant.example"), two);
+
+    let key = file(&folder, "other.key", &"02".repeat(32));
+    let (code, told) =
+        sqal(&["bugs", "reporter", "--database", &database, "--master-key-file", &key, "jo"]).unwrap_err();
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("2 confidential fields cannot be opened"), "{told}");
+    assert!(!told.to_lowercase().contains("planted"), "{told}");
 }

@@ -42,8 +42,8 @@ impl UnnamedAttachments {
     }
 
     /// Removes every file that is old enough and that no attachment has, as `sweep_blobs` does.
-    /// Returns their number. A future over that function's closure is not `Send` for every lifetime,
-    /// as a scheduled task must be.
+    /// Returns their number. A future over that function's closure is not `Send` for every
+    /// lifetime, as a scheduled task must be.
     async fn sweep(&self, running: &Running) -> Result<u64, StorageError> {
         let put_before = before(running.now());
         let (mut removed, mut after) = (0, None);

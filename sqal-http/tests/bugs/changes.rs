@@ -67,7 +67,7 @@ async fn bug_10_only_the_steps_of_the_machine_are_allowed() {
     let refused = step(json!({ "status": "closed" })).await;
     assert_eq!((refused.status, &refused.body["type"]), (409, &json!("/problems/change-refused")), "{}", refused.body);
     assert_eq!(told(&refused.body)[0].0, "/why");
-    assert!(told(&refused.body)[0].2.contains("from open to closed"), "{}", refused.body);
+    assert!(told(&refused.body)[0].2.contains("closing without resolving"), "{}", refused.body);
     assert_eq!(step(json!({ "status": "closed", "why": "it is a duplicate" })).await.status, 200);
     let refused = step(json!({ "status": "resolved" })).await;
     let (pointer, value, limit) = told(&refused.body).remove(0);

@@ -27,7 +27,7 @@ async fn one_bug_names_the_first_hundred_devices_that_reported_it_and_a_list_cou
     let name = |number: u32| format!("POSTE{number:03}");
     let devices = (0..150).map(|number| Name::new(&name(number)).unwrap()).collect();
     let seen = Occurrences { count: 150, first: at, last: at, devices };
-    let id = plant.book.occurred(&fault(), &seen).await.unwrap().bug.id;
+    let id = plant.book.occurred(&fault(), &seen, seen.last).await.unwrap().bug.id;
     let wanted = json!((0..100).map(name).collect::<Vec<_>>());
     let group = plant.get(&format!("/api/v1/bugs/{id}")).await["group"].clone();
     assert_eq!((&group["devices"], &group["device_ids"]), (&json!(150), &wanted));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqal_core::{DeviceId, Name, SampleId, Timestamp};
 
 use super::id::{BugId, GroupKey};
-use super::query::bug_words;
+use super::search::bug_words;
 use super::words::{BugPriority, BugSeverity, BugSource, BugStatus};
 use crate::sealed::Subject;
 use crate::{StorageError, StorageErrorKind};
@@ -131,8 +131,8 @@ pub struct Occurrences {
 }
 
 impl BugContent {
-    /// The words by which the bug is found: see [`bug_words`]. The description comes last, so that a
-    /// long one leaves room for the others.
+    /// The words by which the bug is found: see [`bug_words`]. The description comes last, so that
+    /// a long one leaves room for the others.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let tags = self.tags.iter().map(Name::as_str);

@@ -4,6 +4,7 @@ mod beside;
 mod bug;
 mod id;
 mod query;
+mod search;
 mod summary;
 mod words;
 
@@ -20,10 +21,8 @@ use crate::blobs::BlobId;
 pub use beside::{BesideId, BugAttachment, BugComment, BugEntry};
 pub use bug::{Bug, BugCategory, BugContent, BugGroup, BugLinks, BugPerson, BugTag, LARGEST_BUG_TEXT, Occurrences};
 pub use id::{BugId, GroupKey, InvalidBugId, InvalidGroupKey};
-pub use query::{
-    BugOrder, BugPage, BugQuery, BugSort, COUNTED_BUGS, LONGEST_BUG_WORD, MOST_BUG_WORDS, MOST_SEARCHED_WORDS,
-    MOST_SKIPPED, bug_words,
-};
+pub use query::{BugOrder, BugPage, BugQuery, BugSort, COUNTED_BUGS, MOST_SEARCHED_WORDS, MOST_SKIPPED};
+pub use search::{LONGEST_BUG_WORD, MOST_BUG_WORDS, bug_words};
 pub use summary::{BugDay, BugSummary};
 pub use words::{BugPriority, BugSeverity, BugSource, BugStatus, BugStep, InvalidBugWord};
 

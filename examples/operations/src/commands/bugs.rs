@@ -182,7 +182,7 @@ async fn reported_by(place: &str, keys: &Keys, person: &str) -> Result<String, C
         for bug in &page {
             let Some(subject) = bug.reporter else { continue };
             match reporter_of(bug, &fields).await {
-                Ok(reporter) if reporter.is_some_and(|reporter| is_called(&reporter, &person)) => {
+                Ok(reporter) if reporter.as_ref().is_some_and(|reporter| is_called(reporter, &person)) => {
                     lines.push(format!("{} {subject}", bug.id));
                 }
                 Ok(_) => {}

@@ -80,6 +80,10 @@ fn a_reporter_is_refused_without_a_key_and_kept_with_one() {
         });
         let (status, answer) = server.post("/api/v1/bugs", &body.to_string());
         assert_eq!(status, expected, "{answer}");
+        if status == 201 {
+            let (shown, subject) = (bug(&server, &answer["id"]), format!("bug-{}", answer["id"].as_str().unwrap()));
+            assert_eq!(shown["reporter_subject"], json!(subject), "{shown}");
+        }
         assert!(!answer.to_string().to_lowercase().contains("planted"), "{answer}");
         let (log, orderly) = server.terminate();
         assert!(orderly && !log.to_lowercase().contains("planted"), "{log}");

@@ -16,8 +16,8 @@ pub struct IntakeLimits {
     /// The bytes of all files that wait. While they are written, this number of bytes can wait
     /// beside them.
     pub most_file_bytes: usize,
-    /// New groups of a project in an hour. What comes beyond them and is in no bug yet is counted in
-    /// one bug of the project.
+    /// New groups of a project in an hour. What comes beyond them and is in no bug yet is counted
+    /// in one bug of the project.
     pub most_new_groups: usize,
     /// The bytes of files of a project that are attached in a day of UTC.
     pub most_daily_bytes: u64,

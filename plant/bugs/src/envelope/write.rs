@@ -7,7 +7,6 @@ use sqal_storage::StorageError;
 use sqal_storage::blobs::BlobId;
 use sqal_storage::bugs::Bug;
 
-use super::described::FaultProject;
 use super::intake::FaultIntake;
 use super::pending::{DropReason, FaultFile, PendingFault};
 use crate::book::{BugBook, BugBookError, Occurred, author};
@@ -135,10 +134,9 @@ impl FaultIntake {
                 continue;
             }
             let FaultFile { name, content_type, bytes } = file;
-            let fits = |project: FaultProject| {
-                self.bounds().take_bytes(project.number, bytes.len(), at, self.limits())
-            };
-            if !project.is_none_or(fits) {
+            let len = bytes.len();
+            let fits = project.is_none_or(|of| self.bounds().take_bytes(of.number, len, at, self.limits()));
+            if !fits {
                 self.drop_some(DropReason::Files, 1);
                 continue;
             }

@@ -3,6 +3,7 @@
 
 mod attachments;
 mod equal_files;
+mod floods;
 mod groups;
 mod overtaken;
 mod persons;

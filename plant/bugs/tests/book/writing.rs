@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use sqal_bugs::change::{EntryNote, field_values};
 use sqal_bugs::events::BugEventKind::{Changed, Commented, Created};
-use sqal_bugs::{BugBook, BugBookError, BugFields, NewBug, PatchFields};
+use sqal_bugs::{BugBook, BugBookError, BugFields, BugPatch, NewBug, PatchFields};
 use sqal_storage::bugs::{BugId, BugSource, BugStatus};
 use sqal_storage::{Bugs, MemoryStore};
 
@@ -146,6 +147,65 @@ async fn links_lead_to_bugs_that_are_stored() {
     // A link that is there already stays when its bug is removed.
     store.remove_bug(&there).await.unwrap();
     assert!(book.change(&bug.id, None, &title("x"), marie(), time(1)).await.is_ok());
+}
+
+fn duplicate_of(id: BugId) -> BugPatch {
+    patch(PatchFields { duplicate_of: Some(Some(id.to_string())), ..PatchFields::default() })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn duplicates_never_lead_back(links in proptest::collection::vec((0_usize..6, 0_usize..6), 0..20)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (book, ..) = book();
+            let mut ids = Vec::new();
+            for _ in 0..6 {
+                ids.push(book.report(new_bug(), BugSource::Person, marie(), time(0)).await.unwrap().id);
+            }
+            let mut targets = BTreeMap::new();
+            for (from, to) in links {
+                let mut chain = vec![to];
+                while let Some(next) = chain.last().and_then(|last| targets.get(last)) {
+                    chain.push(*next);
+                }
+                let linked = book.change(&ids[from], None, &duplicate_of(ids[to]), marie(), time(1)).await;
+                prop_assert_eq!(linked.is_ok(), !chain.contains(&from), "{} to {}", from, to);
+                if linked.is_ok() {
+                    targets.insert(from, to);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn a_chain_of_too_many_duplicates_is_not_made_longer_and_two_bugs_do_not_block_each_other() {
+    let (book, ..) = book();
+    let mut ids = Vec::new();
+    for _ in 0..24 {
+        ids.push(book.report(new_bug(), BugSource::Person, marie(), time(0)).await.unwrap().id);
+    }
+    let mut made = 0;
+    for (to, from) in ids.iter().zip(&ids[1..]) {
+        match book.change(from, None, &duplicate_of(*to), marie(), time(1)).await {
+            Ok(_) => made += 1,
+            Err(BugBookError::Invalid(faults)) => {
+                assert!(faults[0].limit.contains("does not lead back"), "{faults:?}");
+                break;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(made, 21, "the target of the last one is 20 steps from the end");
+
+    let blocks = |id: BugId| patch(PatchFields { blocks: Some(Some(vec![id.to_string()])), ..PatchFields::default() });
+    let (one, two) = (ids[22], ids[23]);
+    book.change(&one, None, &blocks(two), marie(), time(1)).await.unwrap();
+    let refused = book.change(&two, None, &blocks(one), marie(), time(1)).await;
+    assert!(matches!(refused, Err(BugBookError::Invalid(faults)) if faults[0].field == "blocks"));
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ pub(super) fn routes() -> Vec<Endpoint> {
                  6000 events of a key in a minute, or what its project allows, with `Retry-After` and `X-Sentry-Rate-Limits`",
                 "",
             )
-            .good_call("/api/1/envelope/", 404)
+            .good_call("/api/1/envelope/?sentry_key=00000000000000000000000000000000", 403)
             .bad_call("PUT", "/api/1/envelope/", 405),
         post("/api/{project}/store/", EVERYONE, Class::Unlimited, store)
             .objective(Objective::LONG)
@@ -54,7 +54,7 @@ pub(super) fn routes() -> Vec<Endpoint> {
             .gives::<FaultTaken>()
             .problems(&[400, 401, 403, 404, 408, 413, 429])
             .line("one event of Sentry's older clients, as in an envelope", "")
-            .good_call("/api/1/store/", 404)
+            .good_call("/api/1/store/?sentry_key=00000000000000000000000000000000", 403)
             .bad_call("PUT", "/api/1/store/", 405),
     ]
 }
