@@ -102,7 +102,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(server.child.stdout.take().ok_or("no standard output")?).read_line(&mut line)?;
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
-        server.address = address.ok_or_else(|| format!("the server did not start: {line:?}"))?.to_owned();
+        address.ok_or_else(|| format!("the server did not start: {line:?}"))?.clone_into(&mut server.address);
         Ok(server)
     }
 

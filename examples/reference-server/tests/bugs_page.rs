@@ -341,7 +341,7 @@ async fn a_refusal_is_shown_in_words_and_what_was_written_stays() {
         assert_eq!(browser.value("document.querySelector('#new-title').value").await, "t");
         says(&mut browser, "label[for=\"new-description\"]", "(obligatoire)").await;
         browser.open(&format!("http://{}/bugs?id=../devices", server.address)).await;
-        browser.until("!document.querySelector('#missing').hidden").await;
+        browser.until("document.querySelector('#missing')?.hidden === false").await;
         says(&mut browser, "#missing-title", "Anomalie introuvable").await;
         says(&mut browser, "#missing a", "Toutes les anomalies").await;
     };
@@ -395,7 +395,9 @@ async fn linked_bugs_are_named_by_their_titles_and_an_unknown_one_is_not_found()
         says(&mut browser, "[data-fact=\"relates_to\"] a", "the lens is dirty").await;
         let unknown = "00000000-0000-4000-8000-000000000000";
         browser.open(&format!("http://{}/bugs?id={unknown}", server.address)).await;
-        browser.until("!document.querySelector('#missing').hidden && document.querySelector('#one').hidden").await;
+        browser
+            .until("document.querySelector('#missing')?.hidden === false && document.querySelector('#one').hidden")
+            .await;
         says(&mut browser, "#missing-title", "Bug not found").await;
     };
     tokio::time::timeout(Duration::from_mins(2), look).await.expect("the title is shown within two minutes");

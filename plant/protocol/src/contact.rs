@@ -121,8 +121,10 @@ mod tests {
 
     use super::*;
 
+    type Check = fn(&str, &str) -> Result<(), Violation>;
+
     /// The checks, without what they return.
-    const CHECKS: [fn(&str, &str) -> Result<(), Violation>; 4] =
+    const CHECKS: [Check; 4] =
         [mail_address, |pointer, text| phone_number(pointer, text).map(drop), user_name, password];
 
     proptest! {
@@ -150,7 +152,7 @@ mod tests {
             digits in "[1-9][0-9]{6,14}", parting in proptest::collection::vec("[ .-]?", 15),
         ) {
             let parted: String =
-                digits.chars().zip(&parting).map(|(digit, part)| format!("{digit}{part}")).collect();
+                digits.chars().zip(&parting).map(|(digit, part)| format!("{digit}{part}")).collect::<Vec<_>>().concat();
             let parted = parted.trim_end_matches([' ', '.', '-']);
             let number = phone_number("/phone", &format!("+{parted}"));
             prop_assert_eq!(number, Ok(format!("+{digits}")));

@@ -166,6 +166,7 @@ mod tests {
         Name::new("marie").unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a field of the input")]
     fn text(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

@@ -1,4 +1,4 @@
-//! The intake of what clients of Sentry send: [`parse`] reads an envelope, [`event::read`] an event
+//! The intake of what clients of Sentry send: [`parse()`] reads an envelope, [`event::read`] an event
 //! of it, and [`FaultIntake`] counts equal events until they are written.
 //!
 //! ```text

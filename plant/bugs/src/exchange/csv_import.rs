@@ -268,7 +268,9 @@ mod tests {
         fn what_is_exported_is_imported_equal(bugs in proptest::collection::vec(bugs(), 0..5)) {
             let mut table = Vec::new();
             let mut export = CsvExport::new(&mut table).unwrap();
-            bugs.iter().for_each(|bug| export.write(bug).unwrap());
+            for bug in &bugs {
+                export.write(bug).unwrap();
+            }
             export.finish().unwrap();
             let file = read_csv(std::str::from_utf8(&table).unwrap(), &terms());
             prop_assert!(file.faults.is_empty(), "{:?}", file.faults);

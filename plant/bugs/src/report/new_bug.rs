@@ -167,6 +167,7 @@ fn check_mail(field: &'static str, text: &str) -> Result<MailAddress, InvalidFie
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a field of the input")]
     fn text(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

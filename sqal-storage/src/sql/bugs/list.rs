@@ -177,7 +177,8 @@ mod tests {
     /// every twentieth has the word `rare`.
     fn bug(number: u8) -> Bug {
         let at = Timestamp::from_micros(i64::from(number / 3)).unwrap();
-        let tags = if number % 2 == 0 { BTreeSet::from([Name::new("night").unwrap()]) } else { BTreeSet::new() };
+        let tags =
+            if number.is_multiple_of(2) { BTreeSet::from([Name::new("night").unwrap()]) } else { BTreeSet::new() };
         Bug {
             id: BugId::from_bytes([number.wrapping_mul(37); 16]),
             revision: 1,
@@ -188,7 +189,7 @@ mod tests {
             ended_at: None,
             reopened: 0,
             content: BugContent {
-                title: if number % 20 == 0 { "a rare line" } else { "a line" }.to_owned(),
+                title: if number.is_multiple_of(20) { "a rare line" } else { "a line" }.to_owned(),
                 description: String::new(),
                 reproduction_steps: String::new(),
                 severity: BugSeverity::ALL[usize::from(number % 4)],

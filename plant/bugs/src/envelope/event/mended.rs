@@ -69,7 +69,7 @@ mod tests {
         fn a_text_of_any_units_is_read_as_utf_16_is(units in proptest::collection::vec(
             prop_oneof![any::<u16>(), 0xD7FF_u16..0xE001, Just(0x5C), Just(0x22), 0x20_u16..0x7F], 0..20,
         )) {
-            let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let escaped = units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
             let json = format!("[\"{escaped}\"]");
             let read: Vec<String> = serde_json::from_str(&mended(&json)).unwrap();
             prop_assert_eq!(&read[0], &String::from_utf16_lossy(&units));
