@@ -1,5 +1,5 @@
-//! The intake of what clients of Sentry send: [`parse()`] reads an envelope, [`event::read`] an event
-//! of it, and [`FaultIntake`] counts equal events until they are written.
+//! The intake of what clients of Sentry send: [`parse()`] reads an envelope, [`event::read`] an
+//! event of it, and [`FaultIntake`] counts equal events until they are written.
 //!
 //! ```text
 //!  bytes --parse--> Envelope --take_envelope--> FaultIntake --write, each second--> BugBook
