@@ -113,7 +113,11 @@ fn request_body(takes: Takes, what: &str) -> Value {
             }));
         }
         #[cfg(feature = "bugs")]
-        Takes::Bytes(media) => return content(json!({ media: { "schema": {} } })),
+        Takes::Bytes(media) => {
+            // Programs that know no such type send bytes.
+            let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
+            return content(json!({ media: { "schema": {} }, "application/octet-stream": bytes }));
+        }
         Takes::Json(shape) => (true, "application/json", reference(shape)),
         Takes::Object => (true, "application/json", json!({ "type": "object" })),
         Takes::Lines => (false, "application/x-ndjson", json!({})),

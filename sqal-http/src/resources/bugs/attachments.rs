@@ -227,16 +227,25 @@ fn ids_in_path(ids: Result<Path<(String, String)>, PathRejection>) -> Result<(Bu
     Ok((parsed_id("bug_id", &bug)?, parsed_id("attachment", &attachment)?))
 }
 
-/// The header of an attachment: a browser saves it and shows nothing of it.
+/// The media type by which an attachment is served. A type that a browser runs, such as a script, an
+/// SVG or a page, is served as bytes: a stranger may have sent it.
+fn served_type(found: &str) -> HeaderValue {
+    let is_calm = matches!(found, "text/plain" | "text/csv" | "application/json" | "application/pdf")
+        || (found.starts_with("image/") && !found.contains("svg"));
+    let calm = is_calm.then(|| HeaderValue::try_from(found).ok()).flatten();
+    calm.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+/// The header of an attachment: a browser saves it, and shows and runs nothing of it.
 fn saved_as(attachment: &bugs::BugAttachment) -> HeaderMap {
-    let bytes = HeaderValue::from_static("application/octet-stream");
-    let media = HeaderValue::try_from(attachment.media_type.as_str()).unwrap_or(bytes);
+    let media = served_type(attachment.media_type.as_str());
     let disposition = HeaderValue::try_from(disposition(attachment.name.as_str()));
     let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));
     HeaderMap::from_iter([
         (header::CONTENT_TYPE, media),
         (header::CONTENT_DISPOSITION, disposition),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
     ])
 }
 
@@ -251,6 +260,16 @@ fn disposition(name: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_a_browser_would_run_is_served_as_bytes() {
+        for calm in ["text/plain", "image/png", "image/jpeg", "application/pdf", "application/json"] {
+            assert_eq!(served_type(calm), calm);
+        }
+        for active in ["text/html", "text/javascript", "image/svg+xml", "application/xhtml+xml", "text/xml", "a\nb"] {
+            assert_eq!(served_type(active), "application/octet-stream");
+        }
+    }
 
     #[test]
     fn a_name_is_written_for_older_clients_and_whole() {
