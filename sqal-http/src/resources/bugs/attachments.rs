@@ -227,8 +227,8 @@ fn ids_in_path(ids: Result<Path<(String, String)>, PathRejection>) -> Result<(Bu
     Ok((parsed_id("bug_id", &bug)?, parsed_id("attachment", &attachment)?))
 }
 
-/// The media type by which an attachment is served. A type that a browser runs, such as a script, an
-/// SVG or a page, is served as bytes: a stranger may have sent it.
+/// The media type by which an attachment is served. A type that a browser runs, such as a script,
+/// an SVG or a page, is served as bytes: a stranger may have sent it.
 fn served_type(found: &str) -> HeaderValue {
     let is_calm = matches!(found, "text/plain" | "text/csv" | "application/json" | "application/pdf")
         || (found.starts_with("image/") && !found.contains("svg"));
