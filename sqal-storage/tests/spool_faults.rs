@@ -83,7 +83,8 @@ async fn h8_a_spool_on_a_full_disk_stops_with_room_to_spare_and_drains() {
 
     // With room again, the spool accepts samples again; when it is empty, it holds its reserve.
     std::fs::remove_file(ballast).unwrap();
-    // The next look of what drains it, within a second on a server, gives the room of its file back.
+    // The next look of what drains it, within a second on a server, gives the room of its file
+    // back.
     drain(&store).await;
     remote.away.store(true, Ordering::SeqCst);
     let next = nth(900_000);
