@@ -8,66 +8,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqal_alerts::station::{Cause, Change, Observation, StationFault, StationWatch, Stations};
 use sqal_core::{DeviceId, Name, Timestamp};
-use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{MemoryStore, Records, StorageError, StorageErrorKind};
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
+use sqal_storage::{MemoryStore, StorageErrorKind};
 use station_study::{Lasting, Shift};
 
-/// Records that a test takes away.
+/// Lets every call of a store fail while it is `true`.
 #[derive(Debug, Default)]
-struct Away {
-    store: MemoryStore,
-    is_away: AtomicBool,
-}
-
-impl Away {
-    fn there(&self) -> Result<(), StorageError> {
-        let is_away = self.is_away.load(Ordering::SeqCst);
-        if is_away { Err(StorageError::new("away", StorageErrorKind::Unavailable)) } else { Ok(()) }
-    }
-}
+struct Away(AtomicBool);
 
 #[async_trait]
-impl Records for Away {
-    async fn write(
-        &self,
-        draft: &RecordDraft,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, StorageError> {
-        self.there()?;
-        self.store.write(draft, expected, now).await
+impl Interpose for Away {
+    async fn turn(&self, _: Call) -> Turn {
+        if self.0.load(Ordering::SeqCst) { Turn::FailsBefore(StorageErrorKind::Unavailable) } else { Turn::Done }
     }
+}
 
-    async fn record(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        now: Timestamp,
-    ) -> Result<Option<Record>, StorageError> {
-        self.there()?;
-        self.store.record(collection, key, now).await
-    }
-
-    async fn remove(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        self.there()?;
-        self.store.remove(collection, key, expected, now).await
-    }
-
-    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
-        self.there()?;
-        self.store.find(query, now).await
-    }
-
-    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.there()?;
-        self.store.sweep(now, limit).await
-    }
+/// An empty store that a test takes away.
+fn store() -> Arc<Interposed<MemoryStore, Away>> {
+    Arc::new(Interposed::new(MemoryStore::new(), Away::default()))
 }
 
 fn device() -> DeviceId {
@@ -141,15 +99,15 @@ async fn faults_that_are_over_are_kept_and_a_relearned_station_has_none() {
 /// Trays between the ends that two servers would tell must not be lost.
 #[tokio::test]
 async fn a_fault_that_ends_while_the_store_is_away_is_kept_later() {
-    let (store, mut shift) = (Arc::new(Away::default()), Shift::simulated(5));
+    let (store, mut shift) = (store(), Shift::simulated(5));
     let stations = Stations::new(store.clone());
     begun(&stations, &mut shift, 250).await;
     shift.begin(Lasting::DeadTof);
     assert_eq!(begun(&stations, &mut shift, 20).await, [Cause::SensorBlind]);
     shift.repair();
-    store.is_away.store(true, Ordering::SeqCst);
+    store.turns.0.store(true, Ordering::SeqCst);
     assert!(begun(&stations, &mut shift, 40).await.is_empty(), "it is watched on");
-    store.is_away.store(false, Ordering::SeqCst);
+    store.turns.0.store(false, Ordering::SeqCst);
     begun(&stations, &mut shift, 4).await;
     let now = shift.observation().received_at;
     let other = Stations::new(store);
@@ -160,13 +118,13 @@ async fn a_fault_that_ends_while_the_store_is_away_is_kept_later() {
 
 #[tokio::test]
 async fn a_station_that_is_stored_is_not_learned_anew_because_the_store_was_away_at_the_start() {
-    let (store, mut shift) = (Arc::new(Away::default()), Shift::simulated(6));
+    let (store, mut shift) = (store(), Shift::simulated(6));
     begun(&Stations::new(store.clone()), &mut shift, 250).await;
     let started = Stations::new(store.clone());
-    store.is_away.store(true, Ordering::SeqCst);
+    store.turns.0.store(true, Ordering::SeqCst);
     let tray = shift.observation();
     started.take(&tray, tray.received_at).await.unwrap_err();
-    store.is_away.store(false, Ordering::SeqCst);
+    store.turns.0.store(false, Ordering::SeqCst);
     let tray = shift.observation();
     assert!(started.take(&tray, tray.received_at).await.unwrap().is_empty(), "it is not asked for yet");
     assert_eq!(started.watched(), 0);

@@ -13,8 +13,8 @@ use sqal_alerts::state::{
 };
 use sqal_alerts::{RuleName, Severity, Words};
 use sqal_core::{Name, Timestamp};
-use sqal_storage::records::{Collection, ExpectedRecord, Record, RecordDraft, RecordKey, RecordQuery, Revision};
-use sqal_storage::{MemoryStore, Records, Register, StorageError, StorageErrorKind};
+use sqal_storage::conformance::{Call, Interpose, Interposed, Turn};
+use sqal_storage::{MemoryStore, Register, StorageErrorKind};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -268,65 +268,22 @@ async fn there_are_at_most_500_silences() {
     book.add(terms(&[("device", "E")], HOUR, 2 * HOUR), &marie(), at(HOUR)).await.unwrap();
 }
 
-/// Records that refuse every write and removal while `is_away`.
+/// Lets every write and removal of a record fail while it is `true`.
 #[derive(Debug)]
-struct Away {
-    store: Arc<MemoryStore>,
-    is_away: AtomicBool,
-}
-
-impl Away {
-    fn check(&self) -> Result<(), StorageError> {
-        let is_away = self.is_away.load(Ordering::Relaxed);
-        if is_away { Err(StorageError::new("away", StorageErrorKind::Unavailable)) } else { Ok(()) }
-    }
-}
+struct Away(AtomicBool);
 
 #[async_trait]
-impl Records for Away {
-    async fn write(
-        &self,
-        draft: &RecordDraft,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, StorageError> {
-        self.check()?;
-        self.store.write(draft, expected, now).await
-    }
-
-    async fn record(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        now: Timestamp,
-    ) -> Result<Option<Record>, StorageError> {
-        self.store.record(collection, key, now).await
-    }
-
-    async fn remove(
-        &self,
-        collection: &Collection,
-        key: &RecordKey,
-        expected: ExpectedRecord,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        self.check()?;
-        self.store.remove(collection, key, expected, now).await
-    }
-
-    async fn find(&self, query: &RecordQuery, now: Timestamp) -> Result<Vec<Record>, StorageError> {
-        self.store.find(query, now).await
-    }
-
-    async fn sweep(&self, now: Timestamp, limit: u16) -> Result<u64, StorageError> {
-        self.store.sweep(now, limit).await
+impl Interpose for Away {
+    async fn turn(&self, call: Call) -> Turn {
+        let fails = self.0.load(Ordering::Relaxed) && matches!(call, Call::Write | Call::Remove);
+        if fails { Turn::FailsBefore(StorageErrorKind::Unavailable) } else { Turn::Done }
     }
 }
 
 #[tokio::test]
 async fn no_silence_is_in_force_that_the_register_does_not_know_and_a_failed_call_can_be_repeated() {
     let store = Arc::new(MemoryStore::new());
-    let records = Arc::new(Away { store: store.clone(), is_away: AtomicBool::new(true) });
+    let records = Arc::new(Interposed::new(store.clone(), Away(AtomicBool::new(true))));
     let book = SilenceBook::new(records.clone(), store.clone());
     let wanted = terms(&[("device", "D1")], 0, HOUR);
     let failed = book.add(wanted.clone(), &marie(), at(0)).await.unwrap_err();
@@ -334,13 +291,13 @@ async fn no_silence_is_in_force_that_the_register_does_not_know_and_a_failed_cal
     assert_eq!(book.list(at(0)).await.unwrap(), []);
     assert_eq!(store.newest(&Name::new("silences").unwrap()).await.unwrap().len(), 1);
 
-    records.is_away.store(false, Ordering::Relaxed);
+    records.turns.0.store(false, Ordering::Relaxed);
     let silence = added(&book, wanted, 0).await;
     assert_eq!(book.list_active(at(0)).await.unwrap(), std::slice::from_ref(&silence));
 
-    records.is_away.store(true, Ordering::Relaxed);
+    records.turns.0.store(true, Ordering::Relaxed);
     book.end(silence.id(), &marie(), remark("done"), at(1)).await.unwrap_err();
-    records.is_away.store(false, Ordering::Relaxed);
+    records.turns.0.store(false, Ordering::Relaxed);
     let ended = book.end(silence.id(), &marie(), remark("done"), at(2)).await.unwrap();
     assert_eq!(ended.ended().map(|end| end.at), Some(at(1)));
     assert_eq!(book.list(at(2)).await.unwrap(), []);

@@ -286,9 +286,12 @@ impl Silence {
         })
     }
 
-    /// Whether this silence is what `wanted`, which was just made, asks for: by the same author, of
-    /// the same alerts, for the same reason, until the same end. If `wanted` begins when it is
-    /// asked for, this one must have begun by then; otherwise both begin at one time.
+    /// Whether this silence is equal to `wanted`, the silence that a call has just made. If it is,
+    /// the call is a repeated one and adds no second silence.
+    ///
+    /// Equal silences have the same author, the same matchers, the same reason and the same end. If
+    /// `wanted` begins at the time of its call, this silence begins at that time or earlier. If
+    /// `wanted` begins at another time, both silences begin at that time.
     pub(super) fn meets(&self, wanted: &Self) -> bool {
         let (known, wanted) = (&self.0, &wanted.0);
         let begins = known.from == wanted.from || (wanted.from == wanted.added && known.from <= wanted.from);

@@ -7,7 +7,6 @@ use super::dashboard::Dashboard;
 use super::look::PanelLook::{Figure, Lines, Rows, Shares, Stack};
 use super::panel::Panel;
 use super::scale::{PanelScale, PanelUnit};
-use super::source::DataSource;
 use super::variable::DashboardVariable;
 
 /// The statuses of bugs that are open, as a list of SQL.
@@ -22,12 +21,7 @@ pub(super) fn dashboard() -> Dashboard {
          resolved.",
     )
     .showing("now-30d", "1m")
-    .variables(&[
-        DashboardVariable::Source(DataSource::Prometheus),
-        DashboardVariable::Source(DataSource::Postgres),
-        DashboardVariable::JOB,
-        DashboardVariable::INSTANCE,
-    ])
+    .variables(&DashboardVariable::WITH_DATABASE)
     .panels(overview())
     .section("Open", open())
     .section("Day by day", days())

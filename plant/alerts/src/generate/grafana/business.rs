@@ -7,7 +7,6 @@ use super::dashboard::Dashboard;
 use super::look::PanelLook::{Columns, Distribution, Figure, Lines, Rows, Stack};
 use super::panel::Panel;
 use super::scale::{PanelScale, PanelUnit};
-use super::source::DataSource;
 use super::variable::DashboardVariable;
 
 /// The shares of rejected trays from which on a person looks at the line. A plant sets its own.
@@ -34,12 +33,7 @@ pub(super) fn dashboard() -> Dashboard {
         "What the line grades: samples an hour, mean quality score, rejected and sold trays.",
     )
     .showing("now-24h", "1m")
-    .variables(&[
-        DashboardVariable::Source(DataSource::Prometheus),
-        DashboardVariable::Source(DataSource::Postgres),
-        DashboardVariable::JOB,
-        DashboardVariable::INSTANCE,
-    ])
+    .variables(&DashboardVariable::WITH_DATABASE)
     .panels(overview())
     .section("The last minutes", recent())
     .section("How fast, and how completely", service())

@@ -9,7 +9,6 @@ use super::dashboard::Dashboard;
 use super::look::PanelLook::{Figure, Lines, Ranking, Rows, Shares, States};
 use super::panel::Panel;
 use super::scale::{PanelScale, PanelUnit, StateWord};
-use super::source::DataSource;
 use super::variable::DashboardVariable;
 
 /// Whether a station is silent, by the values of `station_silent`.
@@ -46,13 +45,8 @@ pub(super) fn dashboard() -> Dashboard {
         "The stations: which of them send, what is wrong with them, and which firmware they run.",
     )
     .showing("now-6h", "30s")
-    .variables(&[
-        DashboardVariable::Source(DataSource::Prometheus),
-        DashboardVariable::Source(DataSource::Postgres),
-        DashboardVariable::JOB,
-        DashboardVariable::INSTANCE,
-        DEVICE,
-    ])
+    .variables(&DashboardVariable::WITH_DATABASE)
+    .variables(&[DEVICE])
     .panels(overview())
     .section("Stations", stations())
     .section("Faults", faults())

@@ -5,7 +5,6 @@ use super::dashboard::Dashboard;
 use super::look::PanelLook::{Distribution, Figure, Lines, Ranking, Rows, Stack, States};
 use super::panel::Panel;
 use super::scale::{PanelScale, PanelUnit, StateWord};
-use super::source::DataSource;
 use super::variable::DashboardVariable;
 
 /// The states of a circuit breaker, by the values of `circuit_breaker_state`.
@@ -37,12 +36,7 @@ pub(super) fn dashboard() -> Dashboard {
         "Infrastructure",
         "The servers of SQAL: how fast they answer, whether they fail, and what they depend on.",
     )
-    .variables(&[
-        DashboardVariable::Source(DataSource::Prometheus),
-        DashboardVariable::Source(DataSource::Postgres),
-        DashboardVariable::JOB,
-        DashboardVariable::INSTANCE,
-    ])
+    .variables(&DashboardVariable::WITH_DATABASE)
     .panels(overview())
     .section("Requests", requests())
     .section("Caches", caches())

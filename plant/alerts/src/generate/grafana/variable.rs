@@ -36,6 +36,10 @@ impl DashboardVariable {
         several: true,
     };
 
+    /// The variables of a dashboard that asks Prometheus about servers, and their database.
+    pub(super) const WITH_DATABASE: [Self; 4] =
+        [Self::Source(DataSource::Prometheus), Self::Source(DataSource::Postgres), Self::JOB, Self::INSTANCE];
+
     /// The variable as Grafana reads it.
     pub(super) fn json(self) -> Value {
         match self {
